@@ -1,0 +1,100 @@
+# The lab's commands, thin: each is one call of ./lab. `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+PYTHON ?= python3
+VENV   := .venv/bin/python
+LAB    := $(VENV) -m scripts.lab
+VENV_STEP := $(PYTHON) scripts/stack/bootstrap_venv.py
+
+# Options that are given are handed on, e.g. `make generate RATE=200 DURATION=60 SEED=1 BAD=0.01`.
+option = $(if $($(1)),$(2) $($(1)))
+
+.PHONY: help venv doctor setup up down clear distclean status logs topics schemas ksql ksql-reset spark webapp \
+        webapp-local generate verify audit drill test check bench lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+venv: ## the Python environment alone
+	@$(VENV_STEP)
+
+setup: venv ## install everything the lab needs, without starting it
+	@$(LAB) setup
+
+doctor: venv ## look for what could go wrong, with the remedy
+	@$(LAB) doctor
+
+up: setup ## start everything and wait until it is ready
+	@$(LAB) up
+
+down: venv ## stop everything, keep the data
+	@$(LAB) down
+
+clear: venv ## remove data and logs; what was downloaded stays
+	@$(LAB) clear
+
+distclean: venv ## remove everything that was made below this folder
+	@$(LAB) distclean && rm -rf .venv
+
+status: venv ## state, address, uptime, restarts, memory and lag of each service
+	@$(LAB) status
+
+logs: venv ## the log of one service: make logs S=spark
+	@$(LAB) logs $(if $(S),$(S),$(error say which service: make logs S=spark)) --follow
+
+topics: venv ## create the topics that are missing
+	@$(LAB) topics
+
+schemas: venv ## register the schemas that are missing
+	@$(LAB) schemas
+
+ksql: venv ## apply the streaming SQL
+	@$(LAB) ksql
+
+ksql-reset: venv ## take the streaming SQL down, after saying what is deleted
+	@$(LAB) ksql-reset
+
+spark: venv ## restart Spark and follow its log
+	@$(LAB) restart spark --follow
+
+webapp: venv ## restart the web app and follow its log
+	@$(LAB) restart webapp --follow
+
+webapp-local: venv ## the web app from the working tree, reloading on change
+	@$(LAB) webapp-local
+
+generate: venv ## send events: RATE=200 DURATION=60 SEED=1 BAD=0.01
+	@$(LAB) generate $(call option,RATE,--rate) $(if $(DURATION),--duration $(DURATION),--continuous) $(call option,SEED,--seed) $(call option,BAD,--bad)
+
+verify: venv ## one customer's story through the page, with latencies
+	@$(LAB) verify
+
+audit: venv ## do the books balance?
+	@$(LAB) audit
+
+drill: venv ## kill every process in turn, under load: does it heal, do the books balance?
+	@$(LAB) drill $(call option,RATE,--rate) $(call option,SEED,--seed) $(call option,BAD,--bad) && $(LAB) audit
+
+test: ## every test: unit, spark, integration, end to end
+	@$(VENV_STEP) --dev
+	@$(LAB) setup
+	@$(PYTHON) scripts/stack/browser.py
+	@for kind in "architecture unit golden" spark integration e2e; do \
+	  echo "tests: $$kind"; \
+	  $(VENV) -m pytest -q $$(for each in $$kind; do echo tests/$$each; done) || exit 1; \
+	done
+
+check: ## the quality gate: ruff, mypy, architecture
+	@$(VENV_STEP) --dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@$(VENV) -m pytest -q tests/architecture
+
+bench: venv ## measure the README's figures on the running lab
+	@$(VENV) benchmarks/lab.py
+
+lock: venv ## renew the locked requirements and the jars' checksums
+	@$(VENV) -m scripts.stack.lock

@@ -1,0 +1,1 @@
+"""What the stations agree on. Imports nothing else of the project."""

@@ -1,0 +1,286 @@
+"""A reading position in a token list: what every part of the parser is built on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ksql_engine.dialect.ast import Place
+from ksql_engine.dialect.tokens import DECIMAL, END, INTEGER, QUOTED, STRING, SYMBOL, WORD, Token, tokenize
+from ksql_engine.errors import ParseError
+from ksql_engine.types import PRIMITIVES, SqlType, array_type, decimal_type, map_type, struct_type
+
+RESERVED: Final = frozenset(
+    {
+        "SELECT",
+        "FROM",
+        "WHERE",
+        "GROUP",
+        "HAVING",
+        "PARTITION",
+        "EMIT",
+        "LIMIT",
+        "AND",
+        "OR",
+        "NOT",
+        "IN",
+        "BETWEEN",
+        "LIKE",
+        "IS",
+        "NULL",
+        "TRUE",
+        "FALSE",
+        "CASE",
+        "WHEN",
+        "THEN",
+        "ELSE",
+        "END",
+        "JOIN",
+        "INNER",
+        "LEFT",
+        "RIGHT",
+        "FULL",
+        "OUTER",
+        "ON",
+        "AS",
+        "BY",
+        "CREATE",
+        "INSERT",
+        "INTO",
+        "VALUES",
+        "WITH",
+        "DROP",
+        "TABLE",
+        "STREAM",
+        "CAST",
+        "WITHIN",
+        "DISTINCT",
+        "DESCRIBE",
+        "EXPLAIN",
+    }
+)
+UNIT_MILLIS: Final = {
+    "MILLISECOND": 1,
+    "SECOND": 1000,
+    "MINUTE": 60_000,
+    "HOUR": 3_600_000,
+    "DAY": 86_400_000,
+    "MONTH": 0,
+    "YEAR": 0,
+}
+
+
+class Cursor:
+    """Tokens with a position; the `take_*` and `expect_*` methods move it, the others only look."""
+
+    def __init__(self, text: str, types: Mapping[str, SqlType] | None = None) -> None:
+        """Read `text`; `types` are the custom types by upper-case name."""
+        self.text = text
+        self.types: Mapping[str, SqlType] = types or {}
+        self._tokens = tokenize(text)
+        self._at = 0
+
+    @property
+    def token(self) -> Token:
+        """The token at the position."""
+        return self._tokens[self._at]
+
+    @property
+    def previous(self) -> Token:
+        """The token before the position."""
+        return self._tokens[max(self._at - 1, 0)]
+
+    def ahead(self, distance: int) -> Token:
+        """The token `distance` places further on, or the end."""
+        return self._tokens[min(self._at + distance, len(self._tokens) - 1)]
+
+    @property
+    def place(self) -> Place:
+        """Line and column of the position."""
+        return Place(self.token.line, self.token.column)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all text was read."""
+        return self.token.kind == END
+
+    def advance(self) -> Token:
+        """Move past a token and return it."""
+        token = self.token
+        if token.kind != END:
+            self._at += 1
+        return token
+
+    def error(self, expected: str) -> ParseError:
+        """Return the error that says what was expected at the position."""
+        token = self.token
+        shown = "end of input" if token.kind == END else f"'{self.text[token.start : token.end]}'"
+        return ParseError(token.line, token.column, f"Unexpected {shown}: expecting {expected}")
+
+    def is_word(self, *words: str) -> bool:
+        """Tell whether the next tokens are these keywords."""
+        return all(
+            self.ahead(place).kind == WORD and self.ahead(place).text == word for place, word in enumerate(words)
+        )
+
+    def is_symbol(self, symbol: str) -> bool:
+        """Tell whether the next token is this symbol."""
+        return self.token.kind == SYMBOL and self.token.text == symbol
+
+    def take_word(self, *words: str) -> bool:
+        """Move past these keywords if they are next."""
+        if not self.is_word(*words):
+            return False
+        self._at += len(words)
+        return True
+
+    def take_symbol(self, symbol: str) -> bool:
+        """Move past this symbol if it is next."""
+        if not self.is_symbol(symbol):
+            return False
+        self._at += 1
+        return True
+
+    def expect_word(self, *words: str) -> None:
+        """Move past these keywords; raises ParseError otherwise."""
+        if not self.take_word(*words):
+            raise self.error(f"'{' '.join(words)}'")
+
+    def expect_symbol(self, symbol: str) -> None:
+        """Move past this symbol; raises ParseError otherwise."""
+        if not self.take_symbol(symbol):
+            raise self.error(f"'{symbol}'")
+
+    def one_of(self, *words: str) -> str:
+        """Move past one of these keywords and return it; raises ParseError otherwise."""
+        for word in words:
+            if self.take_word(word):
+                return word
+        raise self.error(" or ".join(f"'{word}'" for word in words))
+
+    def is_identifier(self) -> bool:
+        """Tell whether a name is next."""
+        return self.token.kind == QUOTED or (self.token.kind == WORD and self.token.text not in RESERVED)
+
+    def identifier(self, what: str = "a name") -> str:
+        """Move past a name and return it: upper case unless it was quoted."""
+        if not self.is_identifier():
+            raise self.error(what)
+        return self.advance().text
+
+    def topic_name(self) -> str:
+        """Move past a topic's name, quoted or bare (kept as written), and return it."""
+        first = self.token
+        if first.kind in (QUOTED, STRING):
+            return self.advance().text
+        self.identifier("a topic")
+        while self.token.start == self.previous.end and self.token.text in (".", "-"):
+            self.advance()
+            self.advance()
+        return self.text[first.start : self.previous.end]
+
+    def string(self) -> str:
+        """Move past a string literal and return its content."""
+        if self.token.kind != STRING:
+            raise self.error("a string in single quotes")
+        return self.advance().text
+
+    def integer(self) -> int:
+        """Move past an integer and return it."""
+        if self.token.kind != INTEGER:
+            raise self.error("an integer")
+        return int(self.advance().text)
+
+    def duration(self) -> int:
+        """Move past `n unit` and return milliseconds."""
+        count = self.integer()
+        unit = self.advance().text
+        millis = UNIT_MILLIS.get(unit.removesuffix("S"))
+        if not millis:
+            self._at -= 1
+            raise self.error("a unit of time")
+        return count * millis
+
+    def property_value(self) -> str | int | bool:
+        """Move past a literal used as a property's value and return it."""
+        token = self.token
+        if token.kind == STRING:
+            return self.advance().text
+        if token.kind == INTEGER:
+            return int(self.advance().text)
+        if token.kind == DECIMAL:
+            return self.advance().text
+        if self.take_symbol("-"):
+            return -self.integer()
+        if self.is_word("TRUE") or self.is_word("FALSE"):
+            return self.advance().text == "TRUE"
+        raise self.error("a value")
+
+    def type(self) -> SqlType:
+        """Move past a type and return it; raises ParseError for an unknown one."""
+        place = self._at
+        name = self.advance()
+        if name.text == "ARRAY" and self.take_symbol("<"):
+            item = self.type()
+            self._close_angle()
+            return array_type(item)
+        if name.text == "MAP" and self.take_symbol("<"):
+            key = self.type()
+            self.expect_symbol(",")
+            value = self.type()
+            self._close_angle()
+            return map_type(key, value)
+        if name.text == "STRUCT" and (self.is_symbol("<") or self.is_symbol("<>")):
+            return self._struct_fields()
+        if name.text in ("DECIMAL", "DEC") and self.take_symbol("("):
+            return self._decimal_arguments()
+        known = PRIMITIVES.get(name.text) or self.types.get(name.text)
+        if known is None or name.kind not in (WORD, QUOTED):
+            self._at = place
+            raise self.error("a type")
+        if self.take_symbol("("):
+            self.integer()
+            self.expect_symbol(")")
+        return known
+
+    def _decimal_arguments(self) -> SqlType:
+        precision = self.integer()
+        self.expect_symbol(",")
+        scale = self.integer()
+        self.expect_symbol(")")
+        if precision < 1:
+            raise self.error(f"a DECIMAL precision of at least 1, not {precision}")
+        if scale > precision:
+            raise self.error(f"a DECIMAL scale of at most the precision {precision}, not {scale}")
+        return decimal_type(precision, scale)
+
+    def _struct_fields(self) -> SqlType:
+        if self.take_symbol("<>"):
+            return struct_type()
+        self.expect_symbol("<")
+        fields: list[tuple[str, SqlType]] = []
+        while not self.is_symbol(">"):
+            name = self.advance_name()
+            self.take_symbol(":")
+            fields.append((name, self.type()))
+            if not self.take_symbol(","):
+                break
+        self._close_angle()
+        return struct_type(*fields)
+
+    def advance_name(self) -> str:
+        """Move past a name where any word may stand (fields and columns) and return it."""
+        if self.token.kind not in (WORD, QUOTED):
+            raise self.error("a name")
+        return self.advance().text
+
+    def _close_angle(self) -> None:
+        self.expect_symbol(">")
+
+    def mark(self) -> int:
+        """Return the position, for `back_to`."""
+        return self._at
+
+    def back_to(self, mark: int) -> None:
+        """Return to a position from `mark`."""
+        self._at = mark

@@ -1,0 +1,17 @@
+"""Generated Python code with what is known of its value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ksql_engine.types import SqlType
+
+
+@dataclass(frozen=True)
+class Code:
+    """Python code for a value of `type`; `maybe_null` False says that it is never None; `simple` needs no temporary."""
+
+    text: str
+    type: SqlType
+    maybe_null: bool = True
+    simple: bool = False

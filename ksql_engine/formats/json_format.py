@@ -1,0 +1,110 @@
+"""JSON: objects by column name; a single unwrapped column as the value alone. Numbers keep their digits."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from json.encoder import encode_basestring
+from typing import Any
+
+from ksql_engine.errors import DeserializationError, SerializationError
+from ksql_engine.formats.base import Reader, Writer
+from ksql_engine.formats.coerce import json_coercion, struct_of
+from ksql_engine.plan.model import Column
+from ksql_engine.types import Row, SqlType
+
+Encode = Callable[[Any], str]
+
+
+def json_reader(columns: Sequence[Column], wrapped: bool) -> Reader:
+    """Return the reader of JSON values with `columns`; not `wrapped` reads a single column alone."""
+    exact = any(_holds_decimal(column.type) for column in columns)
+    parse: Callable[[str], Any] = (lambda text: json.loads(text, parse_float=Decimal)) if exact else json.loads
+    fields = [(column.name, json_coercion(column.type)) for column in columns]
+
+    def read(data: bytes) -> Row | None:
+        if not data:
+            return None
+        try:
+            value = parse(data.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise DeserializationError(f"Failed to deserialize value: {error}") from error
+        if not wrapped:
+            return (fields[0][1](value),)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise DeserializationError(
+                f"Failed to deserialize value: an object was expected, not {type(value).__name__}"
+            )
+        return struct_of(value, fields)
+
+    return read
+
+
+def _holds_decimal(kind: SqlType) -> bool:
+    inner = [kind.item, *(field for _, field in kind.fields)]
+    return kind.base == "DECIMAL" or any(one is not None and _holds_decimal(one) for one in inner)
+
+
+def json_writer(columns: Sequence[Column], wrapped: bool) -> Writer:
+    """Return the writer of `columns` as JSON, nulls written out."""
+    encoders = [json_encoder(column.type) for column in columns]
+    names = [encode_basestring(column.name) + ":" for column in columns]
+
+    def write(row: Row) -> bytes | None:
+        try:
+            if not wrapped:
+                return None if row[0] is None else encoders[0](row[0]).encode("utf-8")
+            parts = [name + encode(value) for name, encode, value in zip(names, encoders, row, strict=True)]
+            return ("{" + ",".join(parts) + "}").encode("utf-8")
+        except (TypeError, ValueError, AttributeError) as error:
+            raise SerializationError(f"Failed to serialize value: {error}") from error
+
+    return write
+
+
+def json_encoder(kind: SqlType) -> Encode:
+    """Return the function that writes a value of `kind` as JSON text, null included."""
+    inner = _nested(kind) or _SIMPLE.get(kind.base, str)
+
+    def encode(value: Any) -> str:
+        return "null" if value is None else inner(value)
+
+    return encode
+
+
+def _nested(kind: SqlType) -> Encode | None:
+    if kind.base == "ARRAY" and kind.item:
+        item = json_encoder(kind.item)
+        return lambda value: "[" + ",".join([item(held) for held in value]) + "]"
+    if kind.base == "MAP" and kind.item:
+        entry = json_encoder(kind.item)
+        return lambda value: (
+            "{" + ",".join([encode_basestring(str(name)) + ":" + entry(held) for name, held in value.items()]) + "}"
+        )
+    if kind.base == "STRUCT":
+        fields = [(encode_basestring(name) + ":", json_encoder(field)) for name, field in kind.fields]
+        return lambda value: (
+            "{" + ",".join([name + encode(held) for (name, encode), held in zip(fields, value, strict=True)]) + "}"
+        )
+    return None
+
+
+def _double(value: float) -> str:
+    if math.isnan(value) or math.isinf(value):
+        return '"NaN"' if math.isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
+    return repr(value)
+
+
+_SIMPLE: dict[str, Encode] = {
+    "STRING": encode_basestring,
+    "DOUBLE": _double,
+    "BOOLEAN": lambda value: "true" if value else "false",
+    "DECIMAL": lambda value: format(value, "f"),
+    "BYTES": lambda value: f'"{base64.b64encode(value).decode()}"',
+    "null": lambda value: "null",
+}

@@ -1,0 +1,110 @@
+"""KAFKA (one primitive, as Kafka's own serializers write it), DELIMITED (a line of CSV) and NONE (nothing)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import struct
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from ksql_engine.errors import DeserializationError, EvaluationError, SerializationError
+from ksql_engine.expressions.casts import caster, text_writer
+from ksql_engine.formats.base import Reader, Writer
+from ksql_engine.formats.coerce import exact_decimal
+from ksql_engine.plan.model import Column
+from ksql_engine.types import STRING, Row, SqlType, is_temporal
+
+_PACKED = {"INTEGER": struct.Struct(">i"), "BIGINT": struct.Struct(">q"), "DOUBLE": struct.Struct(">d")}
+
+
+def none_reader() -> Reader:
+    """Return the reader of nothing."""
+    return lambda data: ()
+
+
+def none_writer() -> Writer:
+    """Return the writer of nothing."""
+    return lambda row: None
+
+
+def kafka_reader(columns: Sequence[Column]) -> Reader:
+    """Return the reader of one primitive."""
+    base = columns[0].type.base if columns else ""
+    packed = _PACKED.get(base)
+
+    def read_packed(data: bytes) -> Row:
+        if packed is None or len(data) != packed.size:
+            raise DeserializationError(f"Size of data received is not {packed.size if packed else 0}: {len(data)}")
+        return packed.unpack(data)
+
+    def read_text(data: bytes) -> Row:
+        try:
+            return (data.decode("utf-8"),)
+        except UnicodeDecodeError as error:
+            raise DeserializationError(f"not UTF-8: {error}") from error
+
+    if not columns:
+        return lambda data: ()
+    if base == "STRING":
+        return read_text
+    return read_packed if packed else lambda data: (data,)
+
+
+def kafka_writer(columns: Sequence[Column]) -> Writer:
+    """Return the writer of one primitive; null is no bytes."""
+    base = columns[0].type.base if columns else ""
+    packed = _PACKED.get(base)
+
+    def write(row: Row) -> bytes | None:
+        if not row or row[0] is None:
+            return None
+        if base == "STRING":
+            return bytes(row[0].encode("utf-8"))
+        return packed.pack(row[0]) if packed else bytes(row[0])
+
+    return write
+
+
+def delimited_reader(columns: Sequence[Column], delimiter: str) -> Reader:
+    """Return the reader of a CSV line with exactly `columns`."""
+    casts = [_field_reader(column.type) for column in columns]
+
+    def read(data: bytes) -> Row | None:
+        if not data:
+            return None
+        try:
+            fields = next(csv.reader(io.StringIO(data.decode("utf-8")), delimiter=delimiter), [])
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DeserializationError(f"Error deserializing delimited: {error}") from error
+        if len(fields) != len(casts):
+            raise DeserializationError(f"Unexpected field count, csvFields:{len(fields)} schemaFields:{len(casts)}")
+        try:
+            return tuple(cast(text) if text != "" else None for cast, text in zip(casts, fields, strict=True))
+        except (EvaluationError, ValueError, InvalidOperation) as error:
+            raise DeserializationError(f"Error deserializing delimited: {error}") from error
+
+    return read
+
+
+def _field_reader(kind: SqlType) -> Any:
+    if kind.base == "DECIMAL":
+        return lambda text: exact_decimal(Decimal(text), kind)
+    return int if is_temporal(kind) else caster(STRING, kind)
+
+
+def delimited_writer(columns: Sequence[Column], delimiter: str) -> Writer:
+    """Return the writer of a CSV line."""
+    writers = [str if is_temporal(column.type) else text_writer(column.type) for column in columns]
+
+    def write(row: Row) -> bytes:
+        out = io.StringIO()
+        fields = ["" if value is None else text(value) for text, value in zip(writers, row, strict=True)]
+        try:
+            csv.writer(out, delimiter=delimiter, lineterminator="").writerow(fields)
+        except csv.Error as error:
+            raise SerializationError(str(error)) from error
+        return out.getvalue().encode("utf-8")
+
+    return write

@@ -1,0 +1,114 @@
+"""Between bytes and records: the reader at a query's source and the writer at its sink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ksql_engine.errors import DeserializationError, EvaluationError
+from ksql_engine.formats.base import Formats
+from ksql_engine.functions.java_time import parse_time
+from ksql_engine.operators.base import has_null
+from ksql_engine.plan.model import Source, SourceStep
+from ksql_engine.types import Row
+
+
+@dataclass(frozen=True)
+class Message:
+    """A record of a topic; `timestamp` in ms since the epoch."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    partition: int = 0
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A record as a row; `value` None is a null value."""
+
+    key: Row
+    value: Row | None
+    time: int
+
+
+Decode = Callable[[Message], "Decoded | None"]
+"""A message to a record; None when a table's record has no key. Raises DeserializationError or EvaluationError."""
+
+
+def decoder(step: SourceStep, formats: Formats) -> Decode:
+    """Return the decoder of a source's messages."""
+    source = step.source
+    read_key = formats.reader(source.key_format, source.schema.key, True)
+    read_value = formats.reader(source.value_format, source.schema.value, False)
+    no_key = (None,) * len(source.schema.key)
+    time_of = _time_reader(source)
+    table, pseudo = source.is_table, step.pseudo
+
+    def decode(message: Message) -> Decoded | None:
+        try:
+            key = (read_key(message.key) if message.key is not None else None) or no_key
+        except DeserializationError as error:
+            raise _KeyError(str(error)) from error
+        if table and has_null(key) is not None:
+            return None
+        value = read_value(message.value) if message.value is not None else None
+        time = message.timestamp if time_of is None or value is None else time_of(key, value)
+        if pseudo and value is not None:
+            value = (*value, time, message.partition, message.offset)
+        return Decoded(key, value, time)
+
+    return decode
+
+
+class _KeyError(DeserializationError):
+    """Raised when a key, not a value, cannot be read."""
+
+
+def is_key_error(error: Exception) -> bool:
+    """Tell whether a decoder failed on the key."""
+    return isinstance(error, _KeyError)
+
+
+def _time_reader(source: Source) -> Callable[[Row, Row], int] | None:
+    if source.time is None:
+        return None
+    names = [column.name for column in source.schema.columns]
+    place, keys, pattern = names.index(source.time.name), len(source.schema.key), source.time.pattern
+
+    def time_of(key: Row, value: Row) -> int:
+        found = key[place] if place < keys else value[place - keys]
+        if found is None:
+            raise EvaluationError(f"Timestamp column {names[place]} is null")
+        millis = int(parse_time(found, pattern).timestamp() * 1000) if pattern else int(found)
+        if millis < 0:
+            raise EvaluationError(f"Timestamp column {names[place]} is negative: {millis}")
+        return millis
+
+    return time_of
+
+
+Encode = Callable[[Row, "Row | None", int], Message]
+"""A record to a message. Raises SerializationError."""
+
+
+def encoder(sink: Source, formats: Formats) -> Encode:
+    """Return the encoder of a sink's records; registers schemas at once where the format has them."""
+    write_key = formats.writer(sink.key_format, sink.schema.key, True, f"{sink.topic}-key", sink.name)
+    write_value = formats.writer(sink.value_format, sink.schema.value, False, f"{sink.topic}-value", sink.name)
+    time_of = _time_reader(sink)
+    topic, width = sink.topic, len(sink.schema.key)
+
+    def no_key(key: Row) -> bool:
+        """Several columns are a record even when all are null; a single null is no key."""
+        return width == 0 or (width == 1 and key[0] is None)
+
+    def encode(key: Row, value: Row | None, time: int) -> Message:
+        if time_of is not None and value is not None:
+            time = time_of(key, value)
+        key_bytes = None if no_key(key) else write_key(key)
+        return Message(topic, key_bytes, None if value is None else write_value(value), time)
+
+    return encode

@@ -1,0 +1,109 @@
+"""A query's operators put together: messages in, records out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ksql_engine.errors import DeserializationError, EvaluationError
+from ksql_engine.formats.base import Formats
+from ksql_engine.operators.aggregate import aggregate_operator
+from ksql_engine.operators.base import Emit, Report
+from ksql_engine.operators.endpoints import Decode, Message, decoder
+from ksql_engine.operators.joins import stream_table_operators, table_join_operators
+from ksql_engine.operators.result import TableResult
+from ksql_engine.operators.rowwise import filter_operator, project_operator
+from ksql_engine.plan.model import (
+    TABLE,
+    AggregateStep,
+    FilterStep,
+    ProjectStep,
+    QueryPlan,
+    SourceStep,
+    Step,
+    StreamTableJoinStep,
+    TableJoinStep,
+)
+from ksql_engine.state.store import State
+
+Rejected = Callable[[Message, str, Exception], None]
+"""What is called with a message that cannot be read, the source's name, and why."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a query's records go, and what is told of records without a value and of those that cannot be read."""
+
+    emit: Emit
+    report: Report
+    rejected: Rejected
+
+
+class Pipeline:
+    """One running query without its IO.
+
+    `process` may raise RegistryUnavailableError before it changed anything: call it again with the same message.
+    """
+
+    def __init__(
+        self, plan: QueryPlan, formats: Formats, state: State, outputs: Outputs, *, cached: bool = False
+    ) -> None:
+        """Build the operators of `plan`; what comes out goes to `outputs`."""
+        emit, report, rejected = outputs.emit, outputs.report, outputs.rejected
+        self._entries: dict[str, list[tuple[Decode, Emit, str]]] = {}
+        self._formats, self._state, self._report = formats, state, report
+        self._rejected = rejected
+        self._count = 0
+        self._result: TableResult | None = None
+        if plan.kind == TABLE and plan.sink is not None:
+            self._result = TableResult(emit, state, cached, not plan.has_filter)
+            emit = self._result.process
+        self._build(plan.step, emit)
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics this query reads."""
+        return sorted(self._entries)
+
+    def process(self, message: Message) -> None:
+        """Run one message through all operators."""
+        for decode, entry, name in self._entries[message.topic]:
+            try:
+                record = decode(message)
+            except (DeserializationError, EvaluationError) as error:
+                self._rejected(message, name, error)
+                continue
+            if record is not None:
+                entry(record.key, record.value, record.time)
+
+    def flush(self) -> None:
+        """Pass on the rows that caching held back."""
+        if self._result is not None:
+            self._result.flush()
+
+    def _name(self, kind: str) -> str:
+        """Return a store's name; it depends on the step's place in the plan alone, so it survives a restart."""
+        self._count += 1
+        return f"{kind}-{self._count}"
+
+    def _build(self, step: Step, emit: Emit) -> None:
+        if isinstance(step, SourceStep):
+            entry = (decoder(step, self._formats), emit, step.source.name)
+            self._entries.setdefault(step.source.topic, []).append(entry)
+        elif isinstance(step, FilterStep):
+            self._build(step.input, filter_operator(step, emit, self._report))
+        elif isinstance(step, ProjectStep):
+            self._build(step.input, project_operator(step, emit, self._report))
+        elif isinstance(step, AggregateStep):
+            self._build(step.input, aggregate_operator(step, emit, self._report, self._state, self._name("aggregate")))
+        elif isinstance(step, TableJoinStep):
+            operators = table_join_operators(step, emit, self._state, self._name("join"))
+            for one, operator in zip(step.inputs, operators, strict=True):
+                self._build(one, operator)
+        else:
+            self._build_stream_table(step, emit)
+
+    def _build_stream_table(self, step: StreamTableJoinStep, emit: Emit) -> None:
+        stream, table = stream_table_operators(step, emit, self._report, self._state, self._name("lookup"))
+        self._build(step.stream, stream)
+        self._build(step.table, table)

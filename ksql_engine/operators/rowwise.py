@@ -1,0 +1,63 @@
+"""Operators that look at one record alone: filter and projection."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ksql_engine.operators.base import Emit, Report
+from ksql_engine.plan.model import FilterStep, ProjectStep
+from ksql_engine.types import Row
+
+
+def filter_operator(step: FilterStep, emit: Emit, report: Report) -> Emit:
+    """Keep records whose predicate is true; a table's other records become deletions."""
+    predicate, table, text = step.predicate, step.table, step.text
+
+    def process(key: Row, value: Row | None, time: int) -> None:
+        if value is None:
+            if table:
+                emit(key, None, time)
+            return
+        try:
+            keep = predicate(key, value)
+        except Exception as error:
+            report(f"Error evaluating predicate {text}", error)
+            keep = False
+        if keep is True:
+            emit(key, value, time)
+        elif table:
+            emit(key, None, time)
+
+    return process
+
+
+def project_operator(step: ProjectStep, emit: Emit, report: Report) -> Emit:
+    """Compute a new value, and a new key where the step has one; a null value stays null."""
+    make_value, make_key = step.value, step.key
+
+    def process(key: Row, value: Row | None, time: int) -> None:
+        if make_key is not None:
+            emit(_new_key(key, value), None if value is None else make_value(key, value, report), time)
+        else:
+            emit(key, None if value is None else make_value(key, value, report), time)
+
+    def _new_key(key: Row, value: Row | None) -> Row:
+        if make_key is None:
+            return key
+        return make_key(key, value, report) if value is not None else make_key(key, _NULLS, _ignore)
+
+    return process
+
+
+class _Nulls:
+    """The columns of a null value: each is null."""
+
+    def __getitem__(self, _place: int) -> None:
+        return None
+
+
+_NULLS: Final = _Nulls()
+
+
+def _ignore(_message: str, _error: Exception) -> None:
+    """A null value gives null keys from its columns, which is no error."""

@@ -1,0 +1,196 @@
+"""GROUP BY and PARTITION BY: new keys, aggregates, and the names the rest of the SELECT sees afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ksql_engine.dialect import ast
+from ksql_engine.dialect.text import expression_text
+from ksql_engine.errors import StatementError
+from ksql_engine.expressions.code import Code
+from ksql_engine.expressions.compiler import Compiler
+from ksql_engine.expressions.rows import compile_projection
+from ksql_engine.expressions.scope import Scope, ScopeColumn
+from ksql_engine.functions.aggregate import Aggregator
+from ksql_engine.functions.registry import FunctionRegistry
+from ksql_engine.plan.model import TABLE, AggregateStep, Column, ProjectStep
+from ksql_engine.plan.relation import Relation
+from ksql_engine.plan.select import Selected, partition_name, qualify, references, substitute
+from ksql_engine.types import NULL
+
+GROUP_PREFIX, AGGREGATE_PREFIX = "$GROUP_", "$AGG_"
+
+
+@dataclass(frozen=True)
+class Regrouped:
+    """A relation after GROUP BY or PARTITION BY, with the SELECT and HAVING rewritten to its names."""
+
+    relation: Relation
+    selected: list[Selected]
+    having: ast.Expr | None
+
+
+def group(
+    relation: Relation,
+    group_by: Sequence[ast.Expr],
+    selected: list[Selected],
+    having: ast.Expr | None,
+    functions: FunctionRegistry,
+) -> Regrouped:
+    """Plan GROUP BY. Raises StatementError when the SELECT names what is neither grouped nor aggregated."""
+    groups = [qualify(expr, relation.scope.for_clause("GROUP BY")) for expr in group_by]
+    having = qualify(having, relation.scope.for_clause("HAVING")) if having is not None else None
+    calls = _aggregate_calls([column.expression for column in selected] + ([having] if having else []), functions)
+    compiler = Compiler(relation.scope, functions)
+    if not calls:
+        for column in selected:
+            compiler.code(column.expression)
+        raise StatementError("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
+    codes = [compiler.code(expr) for expr in groups]
+    _check_groups(groups, codes)
+    aggregators, args, slots = _aggregates(calls, compiler, functions, relation)
+    step = AggregateStep(
+        relation.step,
+        compile_projection(
+            compiler, [(f"GROUP BY {expression_text(expr)}", code) for expr, code in zip(groups, codes, strict=True)]
+        ),
+        compile_projection(compiler, args),
+        tuple(aggregators),
+        tuple(slots),
+        relation.kind == TABLE,
+        f"{', '.join(map(expression_text, calls))} BY {', '.join(map(expression_text, groups))}",
+    )
+    rewrite = [(expr, ast.ColumnRef(None, f"{GROUP_PREFIX}{place}")) for place, expr in enumerate(groups)]
+    rewrite += [(call, ast.ColumnRef(None, f"{AGGREGATE_PREFIX}{place}")) for place, call in enumerate(calls)]
+    selected = [Selected(substitute(column.expression, rewrite), column.name, column.aliased) for column in selected]
+    _check_grouped([column.expression for column in selected], "SELECT")
+    if having is not None:
+        having = substitute(having, rewrite)
+        _check_grouped([having], "HAVING")
+    scope = _grouped_scope(codes, aggregators)
+    keys = tuple(
+        Column(partition_name(expr, place), code.type)
+        for place, (expr, code) in enumerate(zip(groups, codes, strict=True))
+    )
+    return Regrouped(Relation(step, scope, TABLE, keys, relation.left), selected, having)
+
+
+def _grouped_scope(codes: Sequence[Code], aggregators: Sequence[Aggregator]) -> Scope:
+    columns = [
+        ScopeColumn(None, f"{GROUP_PREFIX}{place}", code.type, f"k[{place}]", is_key=True)
+        for place, code in enumerate(codes)
+    ]
+    columns += [
+        ScopeColumn(None, f"{AGGREGATE_PREFIX}{place}", aggregator.returns, f"v[{place}]")
+        for place, aggregator in enumerate(aggregators)
+    ]
+    return Scope(columns)
+
+
+def _check_groups(groups: Sequence[ast.Expr], codes: Sequence[Code]) -> None:
+    for place, (expr, code) in enumerate(zip(groups, codes, strict=True)):
+        if expr in groups[:place]:
+            raise StatementError(f"Duplicate GROUP BY expression: {expression_text(expr)}")
+        if code.type.base == "MAP":
+            raise StatementError(f"GROUP BY does not support maps: {expression_text(expr)}")
+
+
+def _check_grouped(expressions: Sequence[ast.Expr], clause: str) -> None:
+    loose: list[str] = []
+    for expr in expressions:
+        loose += [
+            expression_text(ref)
+            for ref in references(expr)
+            if not ref.name.startswith((GROUP_PREFIX, AGGREGATE_PREFIX))
+        ]
+    if loose:
+        names = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in loose))
+        raise StatementError(
+            f"Non-aggregate {clause} expression(s) not part of GROUP BY: {names}\n"
+            f"Either add the column(s) to the GROUP BY or remove them from the {clause}."
+        )
+
+
+def _aggregate_calls(expressions: Sequence[ast.Expr], functions: FunctionRegistry) -> list[ast.Call]:
+    found: list[ast.Call] = []
+
+    def visit(expr: ast.Expr, inside: str | None) -> None:
+        if isinstance(expr, ast.Call) and functions.is_aggregate(expr.name):
+            if inside:
+                raise StatementError(f"Aggregate functions can not be nested: {inside}({expression_text(expr)})")
+            if expr not in found:
+                found.append(expr)
+            inside = expr.name
+        for child in ast.children(expr):
+            visit(child, inside)
+
+    for expr in expressions:
+        visit(expr, None)
+    return found
+
+
+def _aggregates(
+    calls: Sequence[ast.Call], compiler: Compiler, functions: FunctionRegistry, relation: Relation
+) -> tuple[list[Aggregator], list[tuple[str, Code]], list[tuple[int, int]]]:
+    """Return the aggregators, the code of all their arguments, and for each its (first argument, how many)."""
+    aggregators: list[Aggregator] = []
+    args: list[tuple[str, Code]] = []
+    slots: list[tuple[int, int]] = []
+    for call in calls:
+        codes = [compiler.code(arg) for arg in call.args]
+        constants = [arg.value if isinstance(arg, ast.Literal) else None for arg in call.args]
+        aggregator = functions.aggregates[call.name].resolve([code.type for code in codes], constants)
+        slots.append((len(args), aggregator.values))
+        args += [(expression_text(call), code) for code in codes[: aggregator.values]]
+        aggregators.append(aggregator)
+    if relation.kind == TABLE:
+        _check_table(calls, aggregators)
+    return aggregators, args, slots
+
+
+def _check_table(calls: Sequence[ast.Call], aggregators: Sequence[Aggregator]) -> None:
+    names = sorted({call.name for call, made in zip(calls, aggregators, strict=True) if made.undo is None})
+    if names:
+        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        plural = "s" if len(names) > 1 else ""
+        raise StatementError(
+            f"The aggregation function{plural} {listed} cannot be applied to a table source, only to a stream source."
+        )
+
+
+def partition(
+    relation: Relation, partition_by: Sequence[ast.Expr], selected: list[Selected], functions: FunctionRegistry
+) -> Regrouped:
+    """Plan PARTITION BY: the value keeps every column, the key becomes the given expressions."""
+    if relation.kind == TABLE:
+        raise StatementError(
+            "PARTITION BY clause has not been applied: tables cannot be re-partitioned. Use a GROUP BY clause instead."
+        )
+    groups = [qualify(expr, relation.scope.for_clause("PARTITION BY")) for expr in partition_by]
+    if groups == [ast.Literal(None, NULL)]:
+        groups = []
+    compiler = Compiler(relation.scope, functions)
+    codes = [compiler.code(expr) for expr in groups]
+    kept = list(relation.scope.columns)
+    value = [(column.name, Code(column.code, column.type, simple=True)) for column in kept]
+    step = ProjectStep(
+        relation.step,
+        compile_projection(compiler, [(expression_text(e), c) for e, c in zip(groups, codes, strict=True)]),
+        compile_projection(compiler, value),
+    )
+    columns = [
+        ScopeColumn(None, f"{GROUP_PREFIX}{place}", code.type, f"k[{place}]", is_key=True)
+        for place, code in enumerate(codes)
+    ]
+    columns += [
+        ScopeColumn(column.source, column.name, column.type, f"v[{place}]", hidden=column.hidden)
+        for place, column in enumerate(kept)
+    ]
+    rewrite = [(expr, ast.ColumnRef(None, f"{GROUP_PREFIX}{place}")) for place, expr in enumerate(groups)]
+    selected = [Selected(substitute(column.expression, rewrite), column.name, column.aliased) for column in selected]
+    keys = tuple(
+        Column(partition_name(expr, place), code.type)
+        for place, (expr, code) in enumerate(zip(groups, codes, strict=True))
+    )
+    return Regrouped(Relation(step, Scope(columns), relation.kind, keys, relation.left), selected, None)

@@ -1,0 +1,44 @@
+"""The sources, queries and types that exist. Not safe for threads: its owner holds a lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ksql_engine.errors import StatementError
+from ksql_engine.plan.model import Source
+from ksql_engine.types import SqlType
+
+
+@dataclass(frozen=True)
+class QueryInfo:
+    """A persistent query: who it reads, whom it writes, and its statement."""
+
+    query_id: str
+    sources: tuple[str, ...]
+    sink: str
+    statement: str
+
+
+class Metastore:
+    """What statements refer to, by name."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.sources: dict[str, Source] = {}
+        self.queries: dict[str, QueryInfo] = {}
+        self.types: dict[str, SqlType] = {}
+
+    def source(self, name: str) -> Source:
+        """Return a source. Raises StatementError when there is none."""
+        found = self.sources.get(name)
+        if found is None:
+            raise StatementError(f"{name} does not exist.")
+        return found
+
+    def readers(self, name: str) -> list[str]:
+        """Return the ids of the queries that read `name`."""
+        return sorted(info.query_id for info in self.queries.values() if name in info.sources)
+
+    def writers(self, name: str) -> list[str]:
+        """Return the ids of the queries that write `name`."""
+        return sorted(info.query_id for info in self.queries.values() if info.sink == name)

@@ -1,0 +1,177 @@
+"""What a plan is made of: schemas, sources, and the steps of a query from its sources to its sink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ksql_engine.expressions.rows import Projection
+from ksql_engine.functions.aggregate import Aggregator
+from ksql_engine.types import BIGINT, INTEGER, SqlType
+
+STREAM, TABLE = "STREAM", "TABLE"
+PSEUDO: tuple[tuple[str, SqlType], ...] = (("ROWTIME", BIGINT), ("ROWPARTITION", INTEGER), ("ROWOFFSET", BIGINT))
+PSEUDO_NAMES = frozenset(name for name, _ in PSEUDO)
+RESERVED_NAMES = PSEUDO_NAMES | {"WINDOWSTART", "WINDOWEND"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's name and type."""
+
+    name: str
+    type: SqlType
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Key columns and value columns, each in order."""
+
+    key: tuple[Column, ...]
+    value: tuple[Column, ...]
+
+    def __str__(self) -> str:
+        """Return the form `ID` STRING KEY, `N` INTEGER."""
+        keys = [f"`{column.name}` {column.type} KEY" for column in self.key]
+        return ", ".join(keys + [f"`{column.name}` {column.type}" for column in self.value])
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns, the key's first."""
+        return self.key + self.value
+
+
+@dataclass(frozen=True)
+class FormatSpec:
+    """A format's name with its options; `wrap` False writes a single value column without a record around it."""
+
+    name: str
+    delimiter: str = ","
+    wrap: bool = True
+    full_name: str | None = None
+
+
+@dataclass(frozen=True)
+class TimeColumn:
+    """The column that gives a record's time, with its pattern when it is text."""
+
+    name: str
+    pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A stream or table over a topic. `query_id` is the query that writes it, or None when it was declared."""
+
+    name: str
+    kind: str
+    schema: Schema
+    topic: str
+    key_format: FormatSpec
+    value_format: FormatSpec
+    time: TimeColumn | None = None
+    statement: str = ""
+    query_id: str | None = None
+    partitions: int | None = None
+    replicas: int | None = None
+    read_only: bool = False
+
+    @property
+    def is_table(self) -> bool:
+        """Whether this is a table."""
+        return self.kind == TABLE
+
+
+@dataclass(frozen=True)
+class SourceStep:
+    """Rows of a topic. With `pseudo` the value ends with ROWTIME, ROWPARTITION, ROWOFFSET."""
+
+    source: Source
+    pseudo: bool
+
+
+@dataclass(frozen=True)
+class FilterStep:
+    """Keeps rows for which `predicate(k, v)` is true; a table's other rows become tombstones."""
+
+    input: Step
+    predicate: Callable[[Any, Any], Any]
+    table: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class ProjectStep:
+    """New key (None: the old one) and new value."""
+
+    input: Step
+    key: Projection | None
+    value: Projection
+
+
+@dataclass(frozen=True)
+class AggregateStep:
+    """Groups by `group`, aggregates `args`. `table` takes a row's old contribution back before the new one."""
+
+    input: Step
+    group: Projection
+    args: Projection
+    aggregators: tuple[Aggregator, ...]
+    slots: tuple[tuple[int, int], ...]
+    table: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class TableJoinStep:
+    """Joins tables on their keys; `kinds[i]` joins input i+1 to all before it; the value is all rows side by side."""
+
+    inputs: tuple[Step, ...]
+    kinds: tuple[str, ...]
+    widths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StreamTableJoinStep:
+    """Looks each stream row's `key` up in the table; the value is both rows side by side."""
+
+    stream: Step
+    table: Step
+    key: Projection
+    kind: str
+    table_width: int
+
+
+Step = SourceStep | FilterStep | ProjectStep | AggregateStep | TableJoinStep | StreamTableJoinStep
+
+
+def sources_of(step: Step) -> tuple[SourceStep, ...]:
+    """Return the source steps under `step`, from left to right."""
+    if isinstance(step, SourceStep):
+        return (step,)
+    inputs: Sequence[Step]
+    if isinstance(step, TableJoinStep):
+        inputs = step.inputs
+    elif isinstance(step, StreamTableJoinStep):
+        inputs = (step.stream, step.table)
+    else:
+        inputs = (step.input,)
+    return tuple(found for one in inputs for found in sources_of(one))
+
+
+@dataclass(frozen=True)
+class QueryPlan:
+    """A query made ready: its last step, what it yields, and for a persistent query its sink."""
+
+    step: Step
+    kind: str
+    schema: Schema
+    sink: Source | None = None
+    has_filter: bool = False
+    limit: int | None = None
+    sources: tuple[str, ...] = field(default=())
+
+    def with_id(self, query_id: str) -> QueryPlan:
+        """Return the plan whose sink names `query_id` as its writer."""
+        return replace(self, sink=replace(self.sink, query_id=query_id)) if self.sink else self

@@ -1,0 +1,81 @@
+"""Kafka clients as the engine uses them: small buffers, no rebalancing, nothing produced twice."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+
+from ksql_engine.operators.endpoints import Message
+from ksql_engine.runtime.settings import EngineSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+def _common(settings: EngineSettings) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": settings.bootstrap,
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": 1000,
+        "topic.metadata.refresh.interval.ms": 60_000,
+        "log_level": 2,
+        "error_cb": _log_error,
+        **settings.kafka,
+    }
+
+
+def _log_error(error: KafkaError) -> None:
+    """Log a client's trouble; each failed attempt to connect, of which there are many, only for debugging."""
+    common = error.code() in (KafkaError._TRANSPORT, KafkaError._RESOLVE)  # noqa: SLF001 - librdkafka's own codes
+    _LOG.log(logging.DEBUG if common else logging.WARNING, "Kafka client: %s", error.str())
+
+
+def make_consumer(settings: EngineSettings, group_id: str) -> Consumer:
+    """Return a consumer that is assigned its partitions by hand; its group only makes its offsets visible."""
+    return Consumer(
+        {
+            **_common(settings),
+            "group.id": group_id,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 500,
+            "fetch.error.backoff.ms": 100,
+            "fetch.message.max.bytes": 512 * 1024,
+            "queued.min.messages": 2000,
+            "queued.max.messages.kbytes": 2048,
+            "allow.auto.create.topics": False,
+        }
+    )
+
+
+def make_producer(settings: EngineSettings, on_error: Any) -> Producer:
+    """Return an idempotent producer; `on_error(error, message)` hears of each record that was not acknowledged."""
+    return Producer(
+        {
+            **_common(settings),
+            "enable.idempotence": True,
+            "acks": "all",
+            "linger.ms": 5,
+            "partitioner": "murmur2_random",
+            "queue.buffering.max.messages": 50_000,
+            "queue.buffering.max.kbytes": 16 * 1024,
+            "delivery.report.only.error": True,
+            "on_delivery": on_error,
+        }
+    )
+
+
+def to_message(record: Any) -> Message | None:
+    """Return a consumed record as a message, or None for what is not a record (it is logged)."""
+    error = record.error()
+    if error is not None:
+        if error.fatal():
+            raise KafkaException(error)
+        _LOG.warning("reading %s: %s", record.topic(), error)
+        return None
+    return Message(
+        record.topic(), record.key(), record.value(), max(record.timestamp()[1], 0), record.partition(), record.offset()
+    )

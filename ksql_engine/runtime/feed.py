@@ -1,0 +1,100 @@
+"""The input of a query: its topics from known offsets, in batches, oldest record first across partitions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from ksql_engine.errors import NotReadyError
+from ksql_engine.operators.endpoints import Message
+from ksql_engine.runtime.clients import make_consumer, to_message
+from ksql_engine.runtime.settings import EngineSettings
+from ksql_engine.state.rocks import Offsets
+
+_POLL_SECONDS = 0.5
+_MAX_BATCH = 2000
+_METADATA_SECONDS = 10.0
+
+
+class Feed:
+    """A consumer with partitions assigned by hand. `positions` are the next offsets after the last batch."""
+
+    def __init__(self, settings: EngineSettings, group_id: str, topics: Sequence[str]) -> None:
+        """Prepare to read `topics`; `start` begins."""
+        self.positions: Offsets = {}
+        self._topics = topics
+        self._consumer: Consumer = make_consumer(settings, group_id)
+
+    def start(self, offsets: Offsets, from_latest: Sequence[str]) -> None:
+        """Begin at `offsets`; partitions without one begin at the end for topics in `from_latest`, else at the start.
+
+        Raises NotReadyError when a topic does not exist, KafkaException when the broker does not answer.
+        """
+        assigned: list[TopicPartition] = []
+        for topic in self._topics:
+            for partition in self._partitions(topic):
+                offset = offsets.get((topic, partition))
+                if offset is None and topic in from_latest:
+                    place = TopicPartition(topic, partition)
+                    offset = self._consumer.get_watermark_offsets(place, timeout=_METADATA_SECONDS)[1]
+                if offset is not None:
+                    self.positions[topic, partition] = offset
+                assigned.append(TopicPartition(topic, partition, OFFSET_BEGINNING if offset is None else offset))
+        self._consumer.assign(assigned)
+
+    def _partitions(self, topic: str) -> list[int]:
+        found = self._consumer.list_topics(topic, timeout=_METADATA_SECONDS).topics.get(topic)
+        if found is None or found.error is not None or not found.partitions:
+            raise NotReadyError(f"topic {topic} is not there")
+        return sorted(found.partitions)
+
+    def batch(self, not_before: float) -> list[Message]:
+        """Return what has arrived, waiting a little for the first record; gather until `not_before` (monotonic)."""
+        first = self._consumer.poll(_POLL_SECONDS)
+        if first is None:
+            return []
+        records = [first]
+        while len(records) < _MAX_BATCH:
+            more = self._consumer.consume(_MAX_BATCH - len(records), timeout=0)
+            if more:
+                records += more
+                continue
+            wait = not_before - time.monotonic()
+            if wait <= 0:
+                break
+            one = self._consumer.poll(wait)
+            if one is not None:
+                records.append(one)
+        messages = [message for message in map(to_message, records) if message is not None]
+        for message in messages:
+            self.positions[message.topic, message.partition] = message.offset + 1
+        return in_time_order(messages)
+
+    def show_offsets(self) -> None:
+        """Commit the positions to the group, for tools that show lag; nothing is ever read back from there."""
+        places = [TopicPartition(topic, part, offset) for (topic, part), offset in self.positions.items()]
+        if places:
+            try:
+                self._consumer.commit(offsets=places, asynchronous=True)
+            except KafkaException:
+                return
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+
+def in_time_order(messages: list[Message]) -> list[Message]:
+    """Return messages by time across partitions, never changing the order within a partition."""
+    if len({(message.topic, message.partition) for message in messages}) < 2:
+        return messages
+    latest: dict[tuple[str, int], int] = {}
+    ranked: list[tuple[int, int]] = []
+    for place, message in enumerate(messages):
+        where = (message.topic, message.partition)
+        latest[where] = max(latest.get(where, 0), message.timestamp)
+        ranked.append((latest[where], place))
+    ranked.sort()
+    return [messages[place] for _, place in ranked]

@@ -1,0 +1,90 @@
+"""The processing log (ksqlDB reference): what could not be read or computed, as JSON records of a topic."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+from ksql_engine.errors import SerializationError
+from ksql_engine.operators.endpoints import Message, is_key_error
+
+
+def deserialization_entry(query_id: str, source: str, message: Message, error: Exception) -> bytes:
+    """Return the entry for a record that cannot be read; the record itself goes along in Base64."""
+    target = "key" if is_key_error(error) else "value"
+    data = message.key if target == "key" else message.value
+    return _entry(
+        query_id,
+        f"{source}.deserializer",
+        0,
+        deserializationError={
+            "target": target,
+            "errorMessage": str(error),
+            "recordB64": base64.b64encode(data).decode() if data is not None else None,
+            "cause": _causes(error),
+            "topic": message.topic,
+            "partition": message.partition,
+            "offset": message.offset,
+        },
+    )
+
+
+def processing_entry(query_id: str, text: str, error: Exception) -> bytes:
+    """Return the entry for an expression without a value."""
+    cause = _causes(error)
+    return _entry(
+        query_id,
+        "Project",
+        1,
+        recordProcessingError={
+            "errorMessage": f"{text}: {error}" if str(error) not in text else text,
+            "record": None,
+            "cause": cause,
+        },
+    )
+
+
+def serialization_entry(query_id: str, topic: str, error: SerializationError) -> bytes:
+    """Return the entry for a row that cannot be written."""
+    return _entry(
+        query_id,
+        "serializer",
+        3,
+        serializationError={
+            "target": "value",
+            "errorMessage": str(error),
+            "record": None,
+            "cause": _causes(error),
+            "topic": topic,
+        },
+    )
+
+
+def _causes(error: BaseException) -> list[str]:
+    found: list[str] = []
+    cause = error.__cause__
+    while cause is not None and len(found) < 5:
+        found.append(str(cause))
+        cause = cause.__cause__
+    return found
+
+
+def _entry(query_id: str, step: str, kind: int, **part: dict[str, Any]) -> bytes:
+    message: dict[str, Any] = {
+        "type": kind,
+        "deserializationError": None,
+        "recordProcessingError": None,
+        "productionError": None,
+        "serializationError": None,
+        **part,
+    }
+    return json.dumps(
+        {
+            "level": "ERROR",
+            "logger": f"processing.{query_id}.{step}",
+            "time": time.time_ns() // 1_000_000,
+            "message": message,
+        }
+    ).encode()

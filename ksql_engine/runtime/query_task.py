@@ -1,0 +1,215 @@
+"""A running query: a thread that reads, computes, produces and commits until it is told to stop.
+
+Order of a commit: produce, wait for the broker, then write state and offsets in one batch. A crash in between sends the
+sink's rows again (at least once) and never changes the state twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from confluent_kafka import KafkaException
+
+from ksql_engine.errors import KsqlError, NotReadyError, RegistryUnavailableError, SerializationError, SinkFailedError
+from ksql_engine.formats.base import Formats
+from ksql_engine.operators.endpoints import Encode, Message, encoder
+from ksql_engine.operators.pipeline import Outputs, Pipeline
+from ksql_engine.plan.model import QueryPlan, Source, sources_of
+from ksql_engine.runtime.feed import Feed
+from ksql_engine.runtime.processing_log import deserialization_entry, processing_entry, serialization_entry
+from ksql_engine.runtime.settings import EngineSettings
+from ksql_engine.runtime.sink import Sink
+from ksql_engine.state.rocks import RocksState
+from ksql_engine.types import Row
+
+_LOG = logging.getLogger(__name__)
+_FIRST_GAP: Final = 0.01
+_SHOW_OFFSETS_SECONDS: Final = 1.0
+_MAX_BACKOFF: Final = 5.0
+
+
+@dataclass(frozen=True)
+class QueryParts:
+    """What a query is built from."""
+
+    query_id: str
+    plan: QueryPlan
+    sink: Source
+    statement: str
+    from_latest: tuple[str, ...] = ()
+    cached: bool = True
+
+
+class QueryTask:
+    """One persistent query. Its public methods may be called from any thread."""
+
+    def __init__(
+        self, parts: QueryParts, settings: EngineSettings, formats: Formats, open_state: Callable[[], RocksState]
+    ) -> None:
+        """Prepare the query; `start` runs it."""
+        self.parts = parts
+        self.error: str | None = None
+        self.processed = 0
+        self._settings, self._formats = settings, formats
+        self.state = open_state()
+        self._stop = threading.Event()
+        self._running = threading.Event()
+        self._running.set()
+        self._thread = threading.Thread(target=self._run, name=parts.query_id, daemon=True)
+        self._send: Callable[[Message], None] = _no_session
+        self._encode: Encode = _no_session
+        self._shown_at = 0.0
+        self._dirty_offsets = False
+
+    @property
+    def status(self) -> str:
+        """RUNNING, PAUSED or ERROR (which is retried)."""
+        if not self._running.is_set():
+            return "PAUSED"
+        return "ERROR" if self.error else "RUNNING"
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def pause(self) -> None:
+        """Stop reading after the batch in hand, keep the state."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._running.set()
+
+    def signal_stop(self) -> None:
+        """Ask the thread to finish the batch in hand and end."""
+        self._stop.set()
+        self._running.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread's end and close the state."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        if not self._thread.is_alive():
+            self.state.close()
+
+    def _run(self) -> None:
+        """Run sessions until stopped; after a failure, again from the committed state, with growing pauses."""
+        backoff = 0.2
+        while not self._stop.is_set():
+            before = self.processed
+            try:
+                self._session()
+            except (KafkaException, SinkFailedError, RegistryUnavailableError, NotReadyError) as error:
+                self._failed(error, expected=True)
+            except Exception as error:
+                self._failed(error, expected=isinstance(error, KsqlError))
+            backoff = 0.2 if self.processed > before else min(backoff * 2, _MAX_BACKOFF)
+            self._stop.wait(backoff)
+
+    def _failed(self, error: Exception, expected: bool) -> None:
+        self.error = str(error)
+        if not self._stop.is_set():
+            _LOG.warning("%s: %s; trying again", self.parts.query_id, error, exc_info=not expected)
+
+    def _session(self) -> None:
+        """Read and commit until stopped or paused; ends with an exception when something outside fails."""
+        self.state.roll_back()
+        feed = Feed(self._settings, self._settings.group_id(self.parts.query_id), self._topics())
+        sink = Sink(self._settings, self._stop.is_set)
+        self._send = sink.send
+        try:
+            self._encode = encoder(self.parts.sink, self._formats)
+            outputs = Outputs(self._emit, self._report, self._rejected)
+            pipeline = Pipeline(self.parts.plan, self._formats, self.state, outputs, cached=self.parts.cached)
+            self._begin(feed)
+            self.error = None
+            self._loop(feed, pipeline, sink)
+            feed.show_offsets()
+        finally:
+            sink.close()
+            feed.close()
+
+    def _topics(self) -> list[str]:
+        return sorted({step.source.topic for step in sources_of(self.parts.plan.step)})
+
+    def _begin(self, feed: Feed) -> None:
+        """Start reading; where a query begins at the end of a topic, that place is fixed before anything is read."""
+        offsets = self.state.offsets()
+        feed.start(offsets, self.parts.from_latest)
+        if feed.positions != offsets:
+            self.state.commit(feed.positions)
+
+    def _loop(self, feed: Feed, pipeline: Pipeline, sink: Sink) -> None:
+        pace = _Pace(self._settings.commit_interval_ms / 1000)
+        while not self._stop.is_set():
+            if not self._running.is_set():
+                feed.show_offsets()
+                self._running.wait()
+            messages = feed.batch(pace.next_commit)
+            if messages:
+                self._commit(messages, feed, pipeline, sink)
+                pace.committed()
+            self._show_offsets(feed, bool(messages))
+
+    def _commit(self, messages: list[Message], feed: Feed, pipeline: Pipeline, sink: Sink) -> None:
+        for message in messages:
+            pipeline.process(message)
+        pipeline.flush()
+        sink.flush()
+        self.state.commit(feed.positions)
+        self.processed += len(messages)
+
+    def _show_offsets(self, feed: Feed, changed: bool) -> None:
+        self._dirty_offsets = self._dirty_offsets or changed
+        now = time.monotonic()
+        if self._dirty_offsets and now - self._shown_at >= _SHOW_OFFSETS_SECONDS:
+            feed.show_offsets()
+            self._shown_at, self._dirty_offsets = now, False
+
+    def _emit(self, key: Row, value: Row | None, time_ms: int) -> None:
+        try:
+            self._send(self._encode(key, value, time_ms))
+        except SerializationError as error:
+            topic = self.parts.sink.topic
+            _LOG.warning("%s: a row cannot be written to %s: %s", self.parts.query_id, topic, error)
+            self._log(serialization_entry(self.parts.query_id, topic, error))
+
+    def _report(self, text: str, error: Exception) -> None:
+        self._log(processing_entry(self.parts.query_id, text, error))
+
+    def _rejected(self, message: Message, source: str, error: Exception) -> None:
+        self._log(deserialization_entry(self.parts.query_id, source, message, error))
+
+    def _log(self, entry: bytes) -> None:
+        now = time.time_ns() // 1_000_000
+        self._send(Message(self._settings.processing_log_topic, None, entry, now))
+
+
+def _no_session(*_args: object) -> NoReturn:
+    raise NotReadyError("no session is open")
+
+
+class _Pace:
+    """When the next commit may be: at once after a quiet time, further and further apart under load.
+
+    So a single event passes without waiting, and a busy query commits once in `interval` seconds.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._gap = 0.0
+        self._last = 0.0
+        self.next_commit = 0.0
+
+    def committed(self) -> None:
+        """Note a commit that just ended."""
+        now = time.monotonic()
+        quiet = now - self._last > 2 * self._interval
+        self._gap = min(_FIRST_GAP if quiet else max(self._gap * 2, _FIRST_GAP), self._interval)
+        self._last = now
+        self.next_commit = now + self._gap

@@ -1,0 +1,184 @@
+"""The REST API: addresses, request bodies and error answers (ksqlDB reference, "REST API")."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any, Final
+
+from confluent_kafka import KafkaException
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from ksql_engine.errors import BadRequestError, KsqlError
+from ksql_engine.runtime.engine import Engine, describe_failure
+from ksql_engine.runtime.queries import PushQueries
+from ksql_engine.server import statements
+from ksql_engine.server.inserts import insert_rows
+from ksql_engine.server.statements import FailedStatement, StatementRunner
+from ksql_engine.server.streaming import answer_query, answer_query_stream
+
+_LOG = logging.getLogger(__name__)
+VERSION: Final = "0.29.0"
+_MAX_BODY: Final = 10 * 1024 * 1024
+
+
+def make_app(engine: Engine) -> Starlette:
+    """Return the application that serves `engine`."""
+    api = _Api(engine)
+    return Starlette(
+        routes=[
+            Route("/", lambda _request: RedirectResponse("/info"), methods=["GET"]),
+            Route("/info", api.info, methods=["GET"]),
+            Route("/healthcheck", api.health, methods=["GET"]),
+            Route("/chc/live", api.live, methods=["GET"]),
+            Route("/chc/ready", api.chc_ready, methods=["GET"]),
+            Route("/ksql", api.ksql, methods=["POST"]),
+            Route("/query", api.query, methods=["POST"]),
+            Route("/query-stream", api.query_stream, methods=["POST"]),
+            Route("/close-query", api.close_query, methods=["POST"]),
+            Route("/inserts-stream", api.inserts_stream, methods=["POST"]),
+        ],
+        exception_handlers={
+            KsqlError: _failed,
+            KafkaException: _failed,
+            HTTPException: _http_error,
+            Exception: _unexpected,
+        },
+    )
+
+
+def generic_error(code: int, message: str) -> dict[str, Any]:
+    """Return the body of an error."""
+    return {"@type": "generic_error", "error_code": code, "message": message}
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    if isinstance(error, FailedStatement):
+        body = {
+            "@type": "statement_error",
+            "error_code": error.code,
+            "message": str(error),
+            "statementText": error.statement,
+            "entities": error.done,
+        }
+        return JSONResponse(body, status_code=error.status)
+    if isinstance(error, KsqlError):
+        return JSONResponse(generic_error(error.code, str(error)), status_code=error.status)
+    message = describe_failure(error) if isinstance(error, KafkaException) else str(error)
+    return JSONResponse(generic_error(50000, message), status_code=500)
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return JSONResponse(generic_error(status * 100, str(getattr(error, "detail", error))), status_code=status)
+
+
+async def _unexpected(_request: Request, error: Exception) -> Response:
+    _LOG.error("request failed", exc_info=error)
+    return JSONResponse(generic_error(50000, f"{type(error).__name__}: {error}"), status_code=500)
+
+
+class _Api:
+    """The handlers; what blocks runs in the thread pool."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._statements = StatementRunner(engine)
+        self._pushes = PushQueries(engine)
+
+    async def info(self, _request: Request) -> Response:
+        engine = self._engine
+        return JSONResponse(
+            {
+                "KsqlServerInfo": {
+                    "version": VERSION,
+                    "kafkaClusterId": engine.cluster_id,
+                    "ksqlServiceId": engine.settings.service_id,
+                    "serverStatus": "RUNNING" if engine.ready else "INITIALIZING",
+                }
+            }
+        )
+
+    async def health(self, _request: Request) -> Response:
+        details = {name: {"isHealthy": healthy} for name, healthy in self._engine.healthy.items()}
+        ready = self._engine.ready
+        body = {"isHealthy": ready, "details": details, "serverState": "READY" if ready else "INITIALIZING"}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    async def live(self, _request: Request) -> Response:
+        return Response(status_code=200)
+
+    async def chc_ready(self, _request: Request) -> Response:
+        return Response(status_code=200 if self._engine.ready else 503)
+
+    async def ksql(self, request: Request) -> Response:
+        body = await _json_body(request)
+        text = _text(body, "ksql")
+        session = _session(body, "streamsProperties")
+        return JSONResponse(await run_in_threadpool(self._statements.execute, text, session))
+
+    async def query(self, request: Request) -> Response:
+        body = await _json_body(request)
+        return await answer_query(self._engine, self._pushes, _text(body, "ksql"), _session(body, "streamsProperties"))
+
+    async def query_stream(self, request: Request) -> Response:
+        body = await _json_body(request)
+        return await answer_query_stream(
+            self._engine,
+            self._pushes,
+            _text(body, "sql"),
+            _session(body, "properties"),
+            request.headers.get("accept", "*/*"),
+        )
+
+    async def close_query(self, request: Request) -> Response:
+        query_id = _text(await _json_body(request), "queryId")
+        if not self._pushes.close(query_id):
+            raise BadRequestError(f"No query with id {query_id}")
+        return Response(status_code=200)
+
+    async def inserts_stream(self, request: Request) -> Response:
+        text = (await _body(request)).decode("utf-8", "replace")
+        answer = await run_in_threadpool(insert_rows, self._engine, text)
+        return Response(answer, media_type="application/vnd.ksqlapi.delimited.v1")
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body. Raises BadRequestError when it is too big."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > _MAX_BODY:
+            raise BadRequestError(f"The request is larger than {_MAX_BODY} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _json_body(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await _body(request))
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError(f"Invalid JSON in request: {error}") from error
+    if not isinstance(body, dict):
+        raise BadRequestError("Invalid JSON in request: an object was expected")
+    return body
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise BadRequestError(f"Invalid JSON in request: '{name}' is missing")
+    return value
+
+
+def _session(body: dict[str, Any], properties: str) -> statements.Request:
+    given, variables = body.get(properties) or {}, body.get("sessionVariables") or {}
+    if not isinstance(given, dict) or not isinstance(variables, dict):
+        raise BadRequestError(f"Invalid JSON in request: '{properties}' must be an object")
+    return statements.Request(dict(given), {name: str(value) for name, value in variables.items()})

@@ -1,0 +1,185 @@
+"""State on disk: one RocksDB per query. A commit writes all changes and the input offsets in one atomic batch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+)
+
+from ksql_engine.errors import StorageError
+from ksql_engine.state.codec import decode_value, encode_key, encode_value
+from ksql_engine.state.store import Key, Store
+
+Offsets = dict[tuple[str, int], int]
+"""(topic, partition) to the next offset to read."""
+
+_OFFSETS: Final = b"\x00offsets"
+_DELETED: Final = object()
+_CLEAN_ENTRIES: Final = 2000
+_MEMTABLE_BYTES: Final = 2 * 1024 * 1024
+
+
+class RocksState:
+    """All state of one query in a folder; used by the query's thread, scanned by others.
+
+    Every method may raise StorageError.
+    """
+
+    def __init__(self, folder: Path, cache: Cache) -> None:
+        """Open the folder, made if it is absent; `cache` holds blocks of all queries together."""
+        self._folder = folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = Rdict(str(folder), _options(cache))
+        except Exception as error:
+            raise StorageError(f"Cannot open the state in {folder}: {error}") from error
+        self._stores: dict[str, RocksStore] = {}
+
+    def store(self, name: str) -> Store:
+        """Return the store called `name`."""
+        if name not in self._stores:
+            self._stores[name] = RocksStore(self._db, name.encode() + b"\x00")
+        return self._stores[name]
+
+    def offsets(self) -> Offsets:
+        """Return the offsets of the last commit, empty before the first."""
+        data = self._db.get(_OFFSETS)
+        held: Offsets = decode_value(data) if data is not None else {}
+        return held
+
+    def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Write all changes since the last commit together with `offsets`, all or nothing."""
+        batch = WriteBatch(raw_mode=True)
+        for store in self._stores.values():
+            store.write_to(batch)
+        batch.put(_OFFSETS, encode_value(dict(offsets)))
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise StorageError(f"Cannot write the state in {self._folder}: {error}") from error
+        for store in self._stores.values():
+            store.committed()
+
+    def roll_back(self) -> None:
+        """Forget all changes since the last commit."""
+        for store in self._stores.values():
+            store.roll_back()
+
+    def close(self) -> None:
+        """Close the database; it stays on disk."""
+        self._db.close()
+
+    def destroy(self) -> None:
+        """Close the database and remove its folder."""
+        self._db.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class RocksStore:
+    """One named part of a query's database: changes are held in memory until the commit."""
+
+    def __init__(self, db: Rdict, prefix: bytes) -> None:
+        """Use the keys of `db` that start with `prefix`."""
+        self._db = db
+        self._prefix = prefix
+        self._changed: dict[bytes, Any] = {}
+        self._clean: dict[bytes, Any] = {}
+
+    def get(self, key: Key) -> Any:
+        """Return the value, or None."""
+        data = encode_key(key)
+        found = self._changed.get(data)
+        if found is not None:
+            return None if found is _DELETED else found
+        found = self._clean.get(data)
+        if found is not None:
+            return found
+        stored = self._db.get(self._prefix + data)
+        if stored is None:
+            return None
+        value = decode_value(stored)
+        self._remember(data, value)
+        return value
+
+    def put(self, key: Key, value: Any) -> None:
+        """Set the value, from the next commit on for good."""
+        self._changed[encode_key(key)] = value
+
+    def delete(self, key: Key) -> None:
+        """Remove the key if it is there."""
+        self._changed[encode_key(key)] = _DELETED
+
+    def scan(self) -> Iterator[Any]:
+        """Yield all committed values in the order of their keys' bytes."""
+        for key, value in self._db.items(from_key=self._prefix):
+            if not isinstance(key, bytes) or not key.startswith(self._prefix):
+                return
+            yield decode_value(value)
+
+    def committed_value(self, key: Key) -> Any:
+        """Return the committed value, or None; for readers in other threads."""
+        stored = self._db.get(self._prefix + encode_key(key))
+        return None if stored is None else decode_value(stored)
+
+    def write_to(self, batch: WriteBatch) -> None:
+        """Add all changes to a batch."""
+        for key, value in self._changed.items():
+            if value is _DELETED:
+                batch.delete(self._prefix + key)
+            else:
+                batch.put(self._prefix + key, encode_value(value))
+
+    def committed(self) -> None:
+        """Take the changes as written."""
+        for key, value in self._changed.items():
+            if value is _DELETED:
+                self._clean.pop(key, None)
+            else:
+                self._remember(key, value)
+        self._changed.clear()
+
+    def roll_back(self) -> None:
+        """Forget the changes."""
+        self._changed.clear()
+
+    def _remember(self, key: bytes, value: Any) -> None:
+        """Keep a value that equals the stored one; everything is forgotten when there are too many."""
+        if len(self._clean) >= _CLEAN_ENTRIES:
+            self._clean.clear()
+        self._clean[key] = value
+
+
+def shared_cache() -> Cache:
+    """Return the block cache that all queries share."""
+    return Cache(16 * 1024 * 1024)
+
+
+def _options(cache: Cache) -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(_MEMTABLE_BYTES)
+    options.set_max_write_buffer_number(2)
+    options.set_arena_block_size(64 * 1024)
+    options.set_max_total_wal_size(8 * 1024 * 1024)
+    options.set_max_open_files(64)
+    options.set_max_background_jobs(2)
+    options.set_keep_log_file_num(2)
+    options.set_stats_dump_period_sec(0)
+    options.set_stats_persist_period_sec(0)
+    options.set_compression_type(DBCompressionType.lz4())
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(cache)
+    blocks.set_bloom_filter(10, False)
+    blocks.set_cache_index_and_filter_blocks(True)
+    options.set_block_based_table_factory(blocks)
+    return options

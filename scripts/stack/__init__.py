@@ -1,0 +1,1 @@
+"""Installs, starts, watches and stops the lab on one machine without containers."""

@@ -1,0 +1,1 @@
+"""The lakehouse: Kafka → bronze → silver → gold → Kafka, in one Spark driver."""

@@ -1,0 +1,1 @@
+"""The marketing lab's lakehouse jobs, one file per question."""

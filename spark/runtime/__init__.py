@@ -1,0 +1,1 @@
+"""The plumbing below the jobs: session, Kafka, Avro, Delta, progress, locks, threads."""

@@ -1,0 +1,159 @@
+"""One turn of a step: what changed in the tables it reads, through its pure function, into what it writes."""
+
+import time
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as sf
+
+from contracts.model import Table
+from spark.runtime.batches import held
+from spark.runtime.kafka import KafkaSink
+from spark.runtime.merging import Differs, Newer, UpdateRule
+from spark.runtime.progress import Progress
+from spark.runtime.steps import Insert, Publish, Recompute, TableStep, Upsert, tables_read
+from spark.runtime.tables import Tables, columns_of
+
+GONE = "_gone"
+FIRST_CLOCK_S = 120.0
+Ranges = dict[Table, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a turn did: rows written (None when they were too many to count for free) and for how long."""
+
+    rows: int | None
+    seconds: float
+
+
+class Stepper:
+    """Takes one step forward, again and again. A repeated turn gives the same tables."""
+
+    def __init__(self, step: TableStep, tables: Tables, progress: Progress, sink: KafkaSink) -> None:
+        self.step = step
+        self._tables = tables
+        self._progress = progress
+        self._sink = sink
+        # What was missed while the process was down can wait until its start is over.
+        self._due_at = time.monotonic() + FIRST_CLOCK_S
+
+    def behind(self) -> int:
+        """How many versions of its tables the step has not taken in."""
+        return sum(
+            max(0, self._tables.version(table) + 1 - self._progress.next_version(table.full_name))
+            for table in tables_read(self.step)
+        )
+
+    def warm_up(self) -> None:
+        """Run the step's function on empty rows and drop the result: the first real turn finds compiled code."""
+        step = self.step
+        frames = [self._tables.empty_row(table) for table in tables_read(step)]
+        if isinstance(step, Recompute):
+            step.transform(frames, 0).toArrow()
+        elif not isinstance(step, Publish):
+            step.transform(frames[0]).toArrow()
+
+    def advance(self) -> Turn | None:
+        """Take in everything new; None when there is nothing."""
+        started = time.monotonic()
+        news = self._news()
+        everything = self._is_due()
+        if not news and not everything:
+            return None
+        feeds = {table: self._tables.changes(table, *span) for table, span in news.items()}
+        rows = self._take({table: feed for table, (feed, _) in feeds.items()}, everything)
+        self._progress.advance({table.full_name: end for table, (_, end) in feeds.items()})
+        if everything:
+            self._due_at = started + (self._every_s() or 0)
+        return Turn(rows, time.monotonic() - started)
+
+    def seconds_to_clock(self) -> float | None:
+        """How long until time alone is a reason for a turn; None when it never is."""
+        return None if self._every_s() is None else max(0.0, self._due_at - time.monotonic())
+
+    def _every_s(self) -> float | None:
+        return self.step.every_s if isinstance(self.step, Recompute) else None
+
+    def _is_due(self) -> bool:
+        return self.seconds_to_clock() == 0.0
+
+    def _news(self) -> Ranges:
+        """The unread versions of each table that has some."""
+        news = {}
+        for table in tables_read(self.step):
+            first, last = self._progress.next_version(table.full_name), self._tables.version(table)
+            if first <= last:
+                news[table] = (first, last)
+        return news
+
+    def _take(self, feeds: dict[Table, DataFrame], everything: bool) -> int | None:
+        step = self.step
+        if isinstance(step, Recompute):
+            return self._recompute(step, feeds, everything)
+        feed = feeds[step.reads]
+        if isinstance(step, Publish):
+            return self._publish(step, feed)
+        if isinstance(step, Upsert):
+            return self._upsert(step, feed)
+        return self._insert(step, feed)
+
+    def _insert(self, step: Insert, feed: DataFrame) -> int | None:
+        columns = columns_of(step.columns).names
+        with held(step.transform(feed).select(*columns)) as new:
+            if new.is_empty:
+                return 0
+            known = self._tables.lookup(step.writes, step.key, new).select(step.key)
+            with held(new.rows.join(known, step.key, "left_anti").select(*columns)) as fresh:
+                if not fresh.is_empty:
+                    self._tables.append(step.writes, fresh)
+                return fresh.count
+
+    def _upsert(self, step: Upsert, feed: DataFrame) -> int | None:
+        columns = columns_of(step.columns).names
+        rows = step.transform(feed).select(*columns, sf.col(step.gone).alias(GONE))
+        return self._merge(step.writes, rows, step.key, Newer(step.position))
+
+    def _recompute(self, step: Recompute, feeds: dict[Table, DataFrame], everything: bool) -> int | None:
+        if everything:
+            touched = [self._tables.read(table).select(step.key) for table in (step.reads[0], step.writes)]
+        else:
+            touched = [feed.select(step.key) for feed in feeds.values()]
+        with held(reduce(DataFrame.union, touched).distinct()) as keys:
+            if keys.is_empty:
+                return 0
+            inputs = [self._tables.lookup(table, step.key, keys) for table in step.reads]
+            rows = _as_declared(step.transform(inputs, time.time_ns() // 1_000_000), step.columns)
+            if step.version:
+                # Every write has a greater number than all before it, so a row's version only grows.
+                rows = rows.withColumn(step.version, sf.lit(self._tables.version(step.writes) + 1).cast("bigint"))
+            rows = rows.withColumn(GONE, sf.lit(False))
+            marked = keys.rows.join(rows, step.key, "left").withColumn(GONE, sf.coalesce(GONE, sf.lit(True)))
+            return self._merge(step.writes, marked, step.key, self._differs(step))
+
+    def _differs(self, step: Recompute) -> Differs:
+        aside = (step.key, *step.ignored, *([step.version] if step.version else []))
+        return Differs(tuple(name for name in columns_of(step.columns).names if name not in aside))
+
+    def _merge(self, table: Table, rows: DataFrame, key: str, rule: UpdateRule) -> int | None:
+        with held(rows) as batch:
+            return 0 if batch.is_empty else self._tables.merge(table, batch, key, GONE, rule)
+
+    def _publish(self, step: Publish, feed: DataFrame) -> int | None:
+        # Inside one version a key that was removed and put back is there: its removal comes last.
+        removed_last = sf.when(sf.col("_change_type") == "delete", 1).otherwise(0)
+        newest = Window.partitionBy(step.key).orderBy(sf.col("_commit_version").desc(), removed_last)
+        last = feed.withColumn("_rank", sf.row_number().over(newest)).where("_rank = 1")
+        names = [name for name in feed.columns if not name.startswith("_")]
+        value = sf.to_json(sf.struct(*names), {"ignoreNullFields": "false"})
+        kept = sf.col("_change_type") != "delete"
+        with held(last.select(sf.col(step.key).alias("key"), sf.when(kept, value).alias("value"))) as records:
+            self._sink.send(step.topic, records.rows)
+            return records.count
+
+
+def _as_declared(rows: DataFrame, columns: str) -> DataFrame:
+    """The same rows in the declared types, where every part of a struct may be missing: it is where a row is gone."""
+    types = {each.name: each.dataType for each in columns_of(columns)}
+    return rows.select(*(sf.col(name).cast(types[name]).alias(name) for name in rows.columns))

@@ -1,0 +1,174 @@
+"""The one streaming query: Kafka → bronze tables and quarantine, every record exactly once in one of them."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.sql.types import StructType
+
+from contracts.model import Table
+from spark.runtime.batches import Held, held
+from spark.runtime.decode import UNRESOLVED, Classifier, classifier, spark_type, value_name
+from spark.runtime.registry import SchemaIds
+from spark.runtime.steps import Ingest
+from spark.runtime.tables import Tables, columns_of
+
+RECORD_COLUMNS = (
+    "_key STRING, _topic STRING, _partition INT, _offset BIGINT, _timestamp_ms BIGINT, _schema_id INT, "
+    "_is_tombstone BOOLEAN"
+)
+QUARANTINE_COLUMNS = (
+    "topic STRING, partition INT, offset BIGINT, timestamp_ms BIGINT, key BINARY, value BINARY, reason STRING, "
+    "detail STRING, schema_id INT, quarantined_at_ms BIGINT"
+)
+
+
+def bronze_schemas(spark: SparkSession, step: Ingest, readers: tuple[str, ...]) -> dict[Table, StructType]:
+    """The columns of every table the step writes."""
+    record = columns_of(RECORD_COLUMNS)
+    found = {
+        source.table: StructType(spark_type(spark, reader).fields + record.fields)
+        for source, reader in zip(step.sources, readers, strict=True)
+    }
+    return found | {step.quarantine: columns_of(QUARANTINE_COLUMNS)}
+
+
+@dataclass
+class BronzeWriter:
+    """Writes one batch of records into bronze and quarantine.
+
+    Each table's commit carries (checkpoint id, batch id): after a crash between the commits the same batch comes
+    again, and the tables that have it already stay as they are. `patiently` repeats a call while the registry is
+    down; `committed` is told of each table that changed.
+    """
+
+    step: Ingest
+    readers: tuple[str, ...]
+    tables: Tables
+    schema_ids: SchemaIds
+    checkpoint_id: str
+    notes: "UnknownIdNotes"
+    pool: ThreadPoolExecutor
+    patiently: Callable[[Callable[[], set[int]]], set[int]]
+    committed: Callable[[Table], None]
+    _classifier: Classifier | None = None
+
+    def write(self, records: DataFrame, batch_id: int) -> int:
+        """Write the records of batch `batch_id`, once and for all; how many there were."""
+        unknown = self.notes.of(batch_id)
+        with held(self._classified(records, unknown)) as batch:
+            to_ask = self._unresolved(batch)
+            if not to_ask:
+                return self._commit(batch, batch_id)
+        unknown |= self.patiently(lambda: self.schema_ids.learn(to_ask))
+        # A replay must sort the records the same way, whatever the registry has learnt by then.
+        self.notes.keep(batch_id, unknown)
+        with held(self._classified(records, unknown)) as batch:
+            return self._commit(batch, batch_id)
+
+    def _classified(self, records: DataFrame, unknown: frozenset[int]) -> DataFrame:
+        """The records with their reasons, by all schemas found so far."""
+        found = self.schema_ids.known()
+        if self._classifier is None or (self._classifier.known, self._classifier.unknown) != (
+            frozenset(found) - unknown,
+            unknown,
+        ):
+            self._classifier = classifier(self.step.sources, self.readers, found, unknown)
+        return self._classifier(records)
+
+    def _unresolved(self, batch: Held) -> set[int]:
+        """The ids in the batch that have to be asked for."""
+        if batch.few is not None:
+            reasons, ids = batch.few.column("reason").to_pylist(), batch.few.column("schema_id").to_pylist()
+            return {number for reason, number in zip(reasons, ids, strict=True) if reason == UNRESOLVED}
+        rows = batch.rows.where(sf.col("reason") == UNRESOLVED).select("schema_id").distinct()
+        return {row.schema_id for row in rows.collect()}
+
+    def _commit(self, batch: Held, batch_id: int) -> int:
+        """Write the tables that get rows side by side."""
+        counts = self._counts(batch)
+        parts: list[tuple[Table, DataFrame]] = [
+            (source.table, self._kept(batch.rows, place))
+            for place, source in enumerate(self.step.sources)
+            if counts.get((source.topic.name, False))
+        ]
+        if any(bad for _, bad in counts):
+            parts.append((self.step.quarantine, self._bad(batch.rows)))
+        txn = (self.checkpoint_id, batch_id)
+        written = [self.pool.submit(self._append, table, rows, txn, batch) for table, rows in parts]
+        wait(written)
+        for each in written:
+            self.committed(each.result())
+        return sum(counts.values())
+
+    def _append(self, table: Table, rows: DataFrame, txn: tuple[str, int], batch: Held) -> Table:
+        if batch.few is None:
+            self.tables.append(table, Held(rows, None), txn)
+            return table
+        with held(rows) as part:
+            self.tables.append(table, part, txn)
+        return table
+
+    def _counts(self, batch: Held) -> dict[tuple[str, bool], int]:
+        """Records per topic and whether they are bad."""
+        if batch.few is not None:
+            reasons, topics = batch.few.column("reason").to_pylist(), batch.few.column("topic").to_pylist()
+            return Counter((topic, reason is not None) for topic, reason in zip(topics, reasons, strict=True))
+        rows = batch.rows.groupBy("topic", sf.col("reason").isNotNull().alias("bad")).agg(sf.count("*").alias("found"))
+        return {(row.topic, row.bad): row.found for row in rows.collect()}
+
+    def _kept(self, rows: DataFrame, place: int) -> DataFrame:
+        """The good records of the source with this number, as its bronze table has them."""
+        source = self.step.sources[place]
+        good = rows.where((sf.col("topic") == source.topic.name) & sf.col("reason").isNull())
+        return good.select(
+            f"{value_name(place)}.*",
+            sf.col("key").alias("_key"),
+            sf.col("topic").alias("_topic"),
+            sf.col("partition").alias("_partition"),
+            sf.col("offset").alias("_offset"),
+            sf.col("timestamp_ms").alias("_timestamp_ms"),
+            sf.col("schema_id").alias("_schema_id"),
+            sf.col("value").isNull().alias("_is_tombstone"),
+        )
+
+    def _bad(self, rows: DataFrame) -> DataFrame:
+        return rows.where(sf.col("reason").isNotNull()).select(
+            "topic",
+            "partition",
+            "offset",
+            "timestamp_ms",
+            sf.col("raw_key").alias("key"),
+            "value",
+            "reason",
+            sf.format_string("%s: %d bytes", sf.col("reason"), sf.coalesce(sf.length("value"), sf.lit(0))).alias(
+                "detail"
+            ),
+            "schema_id",
+            sf.unix_millis(sf.current_timestamp()).alias("quarantined_at_ms"),
+        )
+
+
+class UnknownIdNotes:
+    """Which schema ids the registry did not have when a batch was written: the last such batch only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "unknown_ids.json"
+
+    def of(self, batch_id: int) -> frozenset[int]:
+        """The ids noted for this batch."""
+        if not self._file.exists():
+            return frozenset()
+        noted = json.loads(self._file.read_text("utf-8"))
+        return frozenset(noted["ids"]) if noted["batch_id"] == batch_id else frozenset()
+
+    def keep(self, batch_id: int, ids: frozenset[int]) -> None:
+        """Note the ids of this batch."""
+        part = self._file.with_suffix(".part")
+        part.write_text(json.dumps({"batch_id": batch_id, "ids": sorted(ids)}), "utf-8")
+        part.replace(self._file)

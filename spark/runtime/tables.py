@@ -1,0 +1,169 @@
+"""Delta tables: made, read by version, appended to, merged into. All writes of the lakehouse are here."""
+
+import threading
+from collections import Counter, defaultdict
+from typing import Any, cast
+
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.sql.types import StructType
+
+from contracts.model import Table
+from spark.runtime.batches import FEW_ROWS, Held
+from spark.runtime.errors import StateRefused
+from spark.runtime.merging import UpdateRule
+from spark.runtime.small_tables import SmallTables
+
+ID_PROPERTY = "lab.checkpoint"
+COMMITS_PER_CHECKPOINT = 25
+COMMITS_PER_COMPACTION = 40
+LOOKUP_ROWS = 100_000
+"""More rows than this are not brought through this process: Spark joins them."""
+
+
+def columns_of(ddl: str) -> StructType:
+    """The columns that a text like "id STRING, total BIGINT" declares."""
+    return cast(StructType, StructType.fromDDL(ddl))
+
+
+class Tables:
+    """The Delta tables below one root. Writers of one table inside the process take turns.
+
+    Up to `few_rows` rows go the short way where the root is a folder; anything bigger is Spark's.
+    """
+
+    def __init__(self, spark: SparkSession, root: str, few_rows: int = FEW_ROWS) -> None:
+        self._spark = spark
+        self._root = root.rstrip("/")
+        self._few_rows = few_rows
+        self._small = SmallTables() if few_rows and "://" not in root else None
+        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._commits: Counter[str] = Counter()
+
+    def path(self, table: Table) -> str:
+        """Where `table` is stored."""
+        return f"{self._root}/{table.path}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether `table` has been made."""
+        return DeltaTable.isDeltaTable(self._spark, self.path(table))
+
+    def create(self, table: Table, schema: StructType, checkpoint_id: str) -> None:
+        """Make `table`, empty, with its change data feed, belonging to the checkpoints `checkpoint_id`."""
+        builder = DeltaTable.createIfNotExists(self._spark).location(self.path(table)).addColumns(schema)
+        for name, value in {
+            "delta.enableChangeDataFeed": "true",
+            "delta.checkpointInterval": str(COMMITS_PER_CHECKPOINT),
+            ID_PROPERTY: checkpoint_id,
+        }.items():
+            builder = builder.property(name, value)
+        builder.execute()
+
+    def check_owner(self, table: Table, checkpoint_id: str) -> None:
+        """Check that `table` was made together with the checkpoints `checkpoint_id`.
+
+        Raises:
+            StateRefused: it was not.
+        """
+        properties = self._log(table).unsafeVolatileSnapshot().metadata().configuration()
+        found = properties.get(ID_PROPERTY)
+        owner = found.get() if found.isDefined() else "none"
+        if owner != checkpoint_id:
+            raise StateRefused(
+                f"table {table.full_name} belongs to checkpoints {owner}, but the checkpoints here are "
+                f"{checkpoint_id}; tables and checkpoints only go together. Remedy: make clear"
+            )
+
+    def version(self, table: Table) -> int:
+        """The newest version of `table`, of whichever process."""
+        if self._small:
+            return self._small.version(self.path(table))
+        none = self._jvm.scala.Option.empty()
+        return int(self._log(table).update(False, none, none).version())
+
+    def read(self, table: Table) -> DataFrame:
+        """All rows of `table`."""
+        return self._spark.read.format("delta").load(self.path(table))
+
+    def empty_row(self, table: Table) -> DataFrame:
+        """One row in which every column of `table` is null: to try a plan out on."""
+        schema = self.read(table).schema
+        return self._spark.range(1).select(*(sf.lit(None).cast(each.dataType).alias(each.name) for each in schema))
+
+    def changes(self, table: Table, first: int, last: int) -> tuple[DataFrame, int]:
+        """The changes of the versions from `first`, as the change data feed gives them, new images only.
+
+        Gives the changes and the version they end with: `last`, or an earlier one that makes a small batch.
+        """
+        end = last
+        while self._small:
+            few = self._small.changes(self.path(table), first, end, self._few_rows)
+            if few is not None:
+                return self._spark.createDataFrame(few), end
+            if end == first:
+                break
+            end = first + (end - first) // 2
+        reader = self._spark.read.format("delta").option("readChangeFeed", "true")
+        feed = reader.option("startingVersion", first).option("endingVersion", end).load(self.path(table))
+        return feed.where(sf.col("_change_type") != "update_preimage").drop("_commit_timestamp"), end
+
+    def lookup(self, table: Table, key: str, batch: Held) -> DataFrame:
+        """The rows of `table` whose `key` is in `batch`."""
+        few = batch.values(key)
+        if few is None:
+            return self.read(table).join(batch.rows.select(key).distinct(), key, "left_semi")
+        found = self._small.lookup(self.path(table), key, few, LOOKUP_ROWS) if self._small else None
+        if found is not None:
+            return self._spark.createDataFrame(found)
+        return self.read(table).join(batch.rows.select(key).distinct(), key, "left_semi")
+
+    def append(self, table: Table, batch: Held, txn: tuple[str, int] | None = None) -> None:
+        """Append the rows of `batch`. With `txn` (application, version) a repeated call changes nothing."""
+        with self._turns[table.path]:
+            if self._small and batch.few is not None:
+                self._small.append(self.path(table), batch.few, txn)
+            else:
+                writer = batch.rows.coalesce(2).write.format("delta").mode("append")
+                if txn:
+                    writer = writer.option("txnAppId", txn[0]).option("txnVersion", str(txn[1]))
+                writer.save(self.path(table))
+            self._tidy(table)
+
+    def merge(self, table: Table, batch: Held, key: str, gone: str, rule: UpdateRule) -> int | None:
+        """Bring `batch` (one row per `key`) into `table`: remove where `gone`, else update by `rule`, else insert.
+
+        Gives the number of rows that changed, None when they were too many to know.
+        """
+        with self._turns[table.path]:
+            if self._small and batch.few is not None:
+                changed: int | None = self._small.merge(self.path(table), batch.few, key, gone, rule)
+            else:
+                self._merge_in_spark(table, batch.rows, key, gone, rule)
+                changed = None
+            self._tidy(table)
+            return changed
+
+    def _merge_in_spark(self, table: Table, rows: DataFrame, key: str, gone: str, rule: UpdateRule) -> None:
+        target = DeltaTable.forPath(self._spark, self.path(table))
+        values: dict[str, str | Column] = {name: f"s.{name}" for name in target.toDF().columns}
+        merge = target.alias("t").merge(rows.alias("s"), f"t.{key} = s.{key}")
+        merge = merge.whenMatchedDelete(condition=f"s.{gone}").whenMatchedUpdate(condition=rule.sql(), set=values)
+        merge.whenNotMatchedInsert(condition=f"NOT s.{gone}", values=values).execute()
+
+    def _tidy(self, table: Table) -> None:
+        """Compact after every so many commits, while this writer has the turn: rows and change feed stay the same."""
+        self._commits[table.path] += 1
+        if self._commits[table.path] % COMMITS_PER_COMPACTION == 0:
+            if self._small:
+                self._small.compact(self.path(table))
+            else:
+                DeltaTable.forPath(self._spark, self.path(table)).optimize().executeCompaction()
+
+    def _log(self, table: Table) -> Any:
+        session = self._spark._jsparkSession  # noqa: SLF001 - Delta's log has no Python interface
+        return self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session, self.path(table))
+
+    @property
+    def _jvm(self) -> Any:
+        return self._spark._jvm  # noqa: SLF001 - as above

@@ -1,0 +1,308 @@
+"""The whole pipeline against a real broker and registry: faults, kills, locks. The driver is a process of its own."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from conftest import LabServices
+from deltalake import DeltaTable
+
+from contracts.heartbeat import read_heartbeat
+from contracts.marketing import (
+    ACTIVATION_STATUS,
+    BRONZE_ACTIVATIONS,
+    BRONZE_ORDERS,
+    BRONZE_PROFILES,
+    CUSTOMER_GOLD,
+    CUSTOMER_PROFILE,
+    GOLD_CUSTOMER_360,
+    MARKETING,
+    ORDER_PLACED,
+    QUARANTINE,
+    SILVER_ORDERS,
+)
+from contracts.model import Table, Topic
+from contracts.settings import PROJECT_DIR, Settings
+from scripts.bootstrap.schemas import ensure_schemas
+from scripts.bootstrap.topics import ensure_topics
+from webapp.commands.events import Event, activation_event, erase_event, order_event, profile_event
+from webapp.commands.publisher import EventPublisher
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
+
+UP_WITHIN_S, SETTLED_WITHIN_S = 120.0, 120.0
+SOURCES = {BRONZE_PROFILES: CUSTOMER_PROFILE, BRONZE_ORDERS: ORDER_PLACED, BRONZE_ACTIVATIONS: ACTIVATION_STATUS}
+
+
+def eventually(what: str, holds: Callable[[], bool], within_s: float) -> None:
+    """Wait until `holds`, asking often, or fail with `what`."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
+        time.sleep(0.2)  # between two questions; the deadline decides
+
+
+class PipelineProcess:
+    """`python -m spark.pipeline` with a home of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def environment(self) -> dict[str, str]:
+        settings = self.settings
+        return {
+            **os.environ,
+            "LAB_HOME": str(settings.home),
+            "LAB_KAFKA_BOOTSTRAP": settings.bootstrap,
+            "LAB_SCHEMA_REGISTRY": settings.registry_url,
+            "LAB_PORT_OFFSET": "0",
+            "LAB_PORT_SPARK_UI": str(settings.port_spark_ui),
+            "LAB_SPARK_HEAP_MB": "768",
+        }
+
+    def start(self) -> None:
+        self.settings.logs_dir.mkdir(parents=True, exist_ok=True)
+        log = (self.settings.logs_dir / "spark.log").open("ab")
+        command = [sys.executable, "-m", "spark.pipeline"]
+        self._process = subprocess.Popen(
+            command, cwd=PROJECT_DIR, env=self.environment(), stdout=log, stderr=log, start_new_session=True
+        )
+        eventually("the pipeline is up", self.is_up, UP_WITHIN_S)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def jvm(self) -> psutil.Process:
+        return next(each for each in psutil.Process(self.pid).children(recursive=True) if each.name() == "java")
+
+    def is_up(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.settings.logs_dir / "spark.log").read_text("utf-8")[-3000:]
+        beat = read_heartbeat(self.settings.run_dir, "spark")
+        return beat is not None and beat.pid == self.pid and beat.state == "running"
+
+    def is_settled(self, since_ms: int) -> bool:
+        """Everything published before `since_ms` is taken in, by a heartbeat made well after it."""
+        beat = read_heartbeat(self.settings.run_dir, "spark")
+        if beat is None or beat.pid != self.pid or beat.at_ms < since_ms + 1_000 or beat.state != "running":
+            return False
+        lag: dict[str, int] = beat.detail.get("lag", {})
+        return bool(lag) and not any(lag.values()) and not beat.detail["working"]
+
+    def settle(self) -> None:
+        asked_at_ms = time.time_ns() // 1_000_000
+        eventually("everything is taken in", lambda: self.is_settled(asked_at_ms), SETTLED_WITHIN_S)
+
+    def wait(self) -> int:
+        assert self._process is not None
+        return self._process.wait(30)
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(15)
+
+
+@pytest.fixture(scope="module")
+def pipeline(lab_services: LabServices, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PipelineProcess]:
+    settings = Settings(
+        home=tmp_path_factory.mktemp("spark"),
+        port_offset=0,
+        kafka_bootstrap=lab_services.bootstrap,
+        schema_registry=lab_services.registry_url,
+        port_spark_ui=lab_services.settings.port("spark_ui"),
+    )
+    ensure_topics(settings, MARKETING)
+    ensure_schemas(settings, MARKETING)
+    process = PipelineProcess(settings)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def publish(pipeline: PipelineProcess) -> Iterator[Callable[..., None]]:
+    publisher = EventPublisher(pipeline.settings, MARKETING)
+
+    def publish_all(*events: Event) -> None:
+        for event in events:
+            publisher.publish(event)
+
+    yield publish_all
+    publisher.close()
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def rows(settings: Settings, table: Table, **having: str) -> list[dict[str, object]]:
+    found = DeltaTable(f"{settings.delta_root}/{table.path}").to_pyarrow_table().to_pylist()
+    return [row for row in found if all(row[name] == value for name, value in having.items())]
+
+
+def positions_stored(settings: Settings) -> Counter[tuple[str, int, int]]:
+    found: Counter[tuple[str, int, int]] = Counter()
+    for table in SOURCES:
+        found.update((str(row["_topic"]), row["_partition"], row["_offset"]) for row in rows(settings, table))  # type: ignore[misc]  # numbers, as declared
+    found.update((str(row["topic"]), row["partition"], row["offset"]) for row in rows(settings, QUARANTINE))  # type: ignore[misc]  # as above
+    return found
+
+
+def positions_published(settings: Settings) -> Counter[tuple[str, int, int]]:
+    """Every position of the three topics that a consumer can read."""
+    consumer = Consumer({**settings.kafka_client, "group.id": new_id(), "enable.auto.commit": False})
+    found: Counter[tuple[str, int, int]] = Counter()
+    for topic in SOURCES.values():
+        for number in range(topic.partitions):
+            place = TopicPartition(topic.name, number, 0)
+            _, end = consumer.get_watermark_offsets(place, timeout=10)
+            consumer.assign([place])
+            while end and (message := consumer.poll(10)) is not None:
+                found[(topic.name, number, message.offset())] += 1
+                if message.offset() == end - 1:
+                    break
+    consumer.close()
+    return found
+
+
+def gold_messages(settings: Settings, customer_id: str) -> list[dict[str, object] | None]:
+    """The values published for a customer, in order."""
+    consumer = Consumer({**settings.kafka_client, "group.id": new_id(), "enable.auto.commit": False})
+    found = []
+    for number in range(CUSTOMER_GOLD.partitions):
+        place = TopicPartition(CUSTOMER_GOLD.name, number, 0)
+        _, end = consumer.get_watermark_offsets(place, timeout=10)
+        consumer.assign([place])
+        while end and (message := consumer.poll(10)) is not None:
+            if message.key() == customer_id.encode():
+                found.append(json.loads(message.value()) if message.value() else None)
+            if message.offset() == end - 1:
+                break
+    consumer.close()
+    return found
+
+
+def send_raw(settings: Settings, topic: Topic, key: bytes | None, value: bytes | None) -> None:
+    producer = Producer(settings.kafka_client)
+    producer.produce(topic.name, value, key)
+    assert producer.flush(10) == 0
+
+
+def test_faults_duplicates_and_an_erase_end_right(pipeline: PipelineProcess, publish: Callable[..., None]) -> None:
+    rng, settings = random.Random(1), pipeline.settings
+    kept = profile_event(rng, now_ms(), new_id)
+    erased = profile_event(rng, now_ms(), new_id)
+    order = order_event(rng, kept.key, now_ms(), new_id)
+    early = order_event(rng, customer_id := new_id(), now_ms(), new_id)
+    publish(kept, erased, order, order, early, activation_event(rng, kept.key, now_ms(), new_id))
+    send_raw(settings, ORDER_PLACED, kept.key.encode(), b"no frame")
+    send_raw(settings, ORDER_PLACED, kept.key.encode(), b"\x00\x00\xff\xff\xffrest")
+    send_raw(settings, ORDER_PLACED, kept.key.encode(), None)
+    pipeline.settle()
+    publish(erase_event(erased.key))
+    pipeline.settle()
+
+    reasons = {row["reason"] for row in rows(settings, QUARANTINE) if row["key"] == kept.key.encode()}
+    assert reasons == {"not_framed", "unknown_schema_id", "null_value"}
+    assert order.value is not None
+    assert len(rows(settings, BRONZE_ORDERS, order_id=order.value["order_id"])) == 2
+    assert len(rows(settings, SILVER_ORDERS, order_id=order.value["order_id"])) == 1
+    (gold,) = rows(settings, GOLD_CUSTOMER_360, customer_id=kept.key)
+    assert (gold["order_count"], gold["lifetime_value_cents"]) == (1, order.value["order_total_cents"])
+    assert gold_messages(settings, kept.key)[-1] == gold
+    assert rows(settings, GOLD_CUSTOMER_360, customer_id=erased.key) == []
+    assert gold_messages(settings, erased.key)[-1] is None
+    assert rows(settings, GOLD_CUSTOMER_360, customer_id=customer_id) == [], "its profile has not come"
+    assert early.value is not None
+    late = profile_event(rng, now_ms(), lambda: customer_id)
+    publish(Event(CUSTOMER_PROFILE, customer_id, {**(late.value or {}), "event_id": new_id()}))
+    pipeline.settle()
+    assert rows(settings, GOLD_CUSTOMER_360, customer_id=customer_id)[0]["order_count"] == 1
+
+
+def test_a_job_alone_is_refused_while_the_driver_runs(pipeline: PipelineProcess) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "spark.marketing.gold_c360"],
+        cwd=PROJECT_DIR,
+        env=pipeline.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 75
+    assert f"gold.customer_360 is being written by spark (process {pipeline.pid})" in done.stderr
+
+
+def test_the_books_balance_after_kills_of_jvm_and_python(
+    pipeline: PipelineProcess, publish: Callable[..., None]
+) -> None:
+    rng = random.Random(2)
+    customers = [profile_event(rng, now_ms(), new_id) for _ in range(5)]
+    publish(*customers)
+
+    def publish_orders() -> None:
+        publish(*(order_event(rng, rng.choice(customers).key, now_ms(), new_id) for _ in range(60)))
+
+    publish_orders()
+    pipeline.jvm().kill()
+    assert pipeline.wait() != 0
+    pipeline.start()
+    publish_orders()
+    orphan = pipeline.jvm()
+    os.kill(pipeline.pid, signal.SIGKILL)
+    pipeline.wait()
+    pipeline.start()
+    assert not orphan.is_running()
+    publish_orders()
+    pipeline.settle()
+
+    assert positions_stored(pipeline.settings) == positions_published(pipeline.settings)
+    sums = {
+        customer.key: rows(pipeline.settings, GOLD_CUSTOMER_360, customer_id=customer.key)[0]["order_count"]
+        for customer in customers
+    }
+    assert sum(int(str(count)) for count in sums.values()) == 180
+
+
+def test_it_ends_within_ten_seconds(pipeline: PipelineProcess) -> None:
+    jvm, asked_at = pipeline.jvm(), time.monotonic()
+    os.kill(pipeline.pid, signal.SIGTERM)
+    assert pipeline.wait() == 0
+    assert time.monotonic() - asked_at < 10
+    assert not jvm.is_running()
+
+
+def test_a_foreign_cluster_is_refused(pipeline: PipelineProcess) -> None:
+    pipeline.stop()
+    (Path(pipeline.settings.checkpoints_dir) / "cluster_id").write_text("another\n", "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "spark.pipeline"],
+        cwd=PROJECT_DIR,
+        env=pipeline.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 78
+    assert "make clear" in done.stderr

@@ -1,0 +1,120 @@
+"""Text to statements, and where errors are found."""
+
+# ruff: noqa: S608 - statements are made of test data
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ksql_engine.dialect import ast
+from ksql_engine.dialect.parser import parse_statement, split_statements
+from ksql_engine.dialect.statements import (
+    CreateAsSelect,
+    CreateSource,
+    DropSource,
+    Explain,
+    InsertValues,
+    QueryControl,
+    SelectStatement,
+    Show,
+)
+from ksql_engine.dialect.text import expression_text
+from ksql_engine.errors import ParseError
+
+
+def shown(text: str) -> str:
+    """The WHERE of a query, as messages quote it."""
+    statement = parse_statement(f"SELECT a FROM s WHERE {text} EMIT CHANGES;")
+    assert isinstance(statement, SelectStatement)
+    assert statement.query.where is not None
+    return expression_text(statement.query.where)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a = 1 or b = 2 and c = 3", "((A = 1) OR ((B = 2) AND (C = 3)))"),
+        ("not a = 1 and b = 2", "((NOT (A = 1)) AND (B = 2))"),
+        ("a + b * c - d > 0", "(((A + (B * C)) - D) > 0)"),
+        ("-a * -1 < 2", "((-A * -1) < 2)"),
+        ("a not between 1 and 2", "(NOT (A BETWEEN 1 AND 2))"),
+        ("a in ('x', 'it''s')", "(A IN ('x', 'it''s'))"),
+        ("`lower` is not null", "(`lower` IS NOT NULL)"),
+        ("s.a->b->c[1]['k'] = 'x'", "(S.A->B->C[1]['k'] = 'x')"),
+        ("a is distinct from b", "(A IS DISTINCT FROM B)"),
+        ("a like 'x!%' escape '!'", "(A LIKE 'x!%' ESCAPE '!')"),
+        ("case when a > 1 then true else false end", "(CASE WHEN (A > 1) THEN true ELSE false END)"),
+        ("reduce(x, 0, (s, i) => s + i) > 1", "(REDUCE(X, 0, (S, I) => (S + I)) > 1)"),
+        ("a || 'b' = 'c'", "(CONCAT(A, 'b') = 'c')"),
+        ("cast(a as decimal(4, 2)) = 1.50", "(CAST(A AS DECIMAL(4, 2)) = 1.50)"),
+    ],
+)
+def test_precedence_and_forms(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("SELECT a FROM s ORDER BY a;", 1, 23),
+        ("CREATE STREAM s (a FOO) WITH (KAFKA_TOPIC='t');", 1, 20),
+        ("CREATE\n  VIEW v;", 2, 3),
+        ("SELECT a,\n  FROM s;", 2, 3),
+        ("SELECT 'open FROM s;", 1, 8),
+        ("SELECT a FROM (SELECT b FROM c);", 1, 15),
+        ("SELECT a FROM s UNION SELECT b FROM t;", 1, 23),
+        ("CREATE STREAM s (a DECIMAL(2, 3));", 1, 33),
+        ("CREATE STREAM s (a INT) WITH (X=1, X=2);", 1, 36),
+        ("DROP STREAM s DELETE;", 1, 15),
+        ("SELECT 99999999999999999999 FROM s;", 1, 29),
+        ("SELECT a FROM s WINDOW TUMBLING (SIZE 1 PARSEC) GROUP BY a;", 1, 41),
+        ("", 1, 1),
+    ],
+)
+def test_errors_have_their_place(text: str, line: int, column: int) -> None:
+    with pytest.raises(ParseError) as found:
+        parse_statement(text)
+    assert (found.value.line, found.value.column) == (line, column)
+    assert str(found.value).startswith(f"line {line}:{column}: Syntax Error")
+
+
+def test_statements_are_split_with_their_text() -> None:
+    text = "-- first\nCREATE STREAM a (b INT) WITH (KAFKA_TOPIC='x;y'); /* ; */ SHOW STREAMS;"
+    assert split_statements(text) == ["CREATE STREAM a (b INT) WITH (KAFKA_TOPIC='x;y');", "SHOW STREAMS;"]
+    with pytest.raises(ParseError):
+        split_statements("SHOW STREAMS")
+
+
+def test_kinds_of_statements() -> None:
+    create = parse_statement("create or replace table `t` (id int primary key, v string) with (kafka_topic='t');")
+    assert isinstance(create, CreateSource)
+    assert (create.name, create.or_replace, create.columns[0].role) == ("t", True, "PRIMARY KEY")
+    query = parse_statement("CREATE TABLE IF NOT EXISTS t WITH (PARTITIONS=2) AS SELECT a, SUM(b) c FROM s GROUP BY a")
+    assert isinstance(query, CreateAsSelect)
+    assert query.query.items[1].alias == "C"
+    insert = parse_statement("INSERT INTO s (a, b) VALUES (-1, 'x');")
+    assert isinstance(insert, InsertValues)
+    assert insert.values[0] == ast.Literal(-1, insert.values[0].type)  # type: ignore[attr-defined] # a literal has one
+    drop = parse_statement("DROP TABLE IF EXISTS t DELETE TOPIC;")
+    assert isinstance(drop, DropSource)
+    assert drop.if_exists
+    assert drop.delete_topic
+    assert parse_statement("TERMINATE CTAS_x_1;") == QueryControl(
+        action="TERMINATE", query_id="CTAS_x_1", text="TERMINATE CTAS_x_1;"
+    )
+    assert isinstance(parse_statement("LIST TOPICS EXTENDED;"), Show)
+    explained = parse_statement("EXPLAIN SELECT a FROM s EMIT CHANGES;")
+    assert isinstance(explained, Explain)
+    assert explained.statement is not None
+    assert explained.statement.text == "SELECT a FROM s EMIT CHANGES;"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="SELECT FROMab*(),;'`\"->=[]1.\n-", max_size=60))
+def test_any_text_is_a_statement_or_an_error_with_a_place(text: str) -> None:
+    try:
+        parse_statement(text)
+    except ParseError as error:
+        assert error.line >= 1
+        assert error.column >= 1

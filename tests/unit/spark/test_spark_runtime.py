@@ -1,0 +1,148 @@
+"""The plumbing that needs no Spark: locks, progress, answers of the registry, update rules."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import psutil
+import pytest
+
+from contracts.marketing import GOLD_CUSTOMER_360, SILVER_ORDERS
+from contracts.settings import Settings
+from spark.pipeline import STEPS
+from spark.runtime.errors import DependencyDown, TableBusy
+from spark.runtime.ingestion import offsets_taken
+from spark.runtime.kafka import spark_options
+from spark.runtime.locks import TableLocks
+from spark.runtime.merging import Differs, Newer
+from spark.runtime.progress import Progress
+from spark.runtime.registry import SchemaIds
+from spark.runtime.steps import Ingest, Publish, tables_read, tables_written
+from spark.runtime.turns import Quiet
+
+
+def test_a_table_has_one_writer(tmp_path: Path) -> None:
+    first, second = TableLocks(tmp_path, "spark"), TableLocks(tmp_path, "spark-gold_c360")
+    first.acquire((GOLD_CUSTOMER_360,))
+    with pytest.raises(TableBusy, match=r"gold\.customer_360 is being written by spark \(process \d+\)"):
+        second.acquire((GOLD_CUSTOMER_360,))
+    second.acquire((SILVER_ORDERS,))
+
+
+def test_the_jvm_of_a_dead_owner_is_ended(tmp_path: Path) -> None:
+    jvm = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = TableLocks(tmp_path, "spark")
+    owner.acquire((GOLD_CUSTOMER_360,))
+    owner.name_jvm(jvm.pid)
+    del owner  # the lock ends with its process, the file stays
+    TableLocks(tmp_path, "spark").acquire((GOLD_CUSTOMER_360,))
+    jvm.wait(10)
+    assert not psutil.pid_exists(jvm.pid)
+
+
+def test_a_process_that_merely_has_the_same_id_lives(tmp_path: Path) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        file = tmp_path / "locks" / "gold.customer_360.lock"
+        file.parent.mkdir()
+        file.write_text(json.dumps({"jvm_pid": other.pid, "jvm_started": 1.0}), "utf-8")
+        TableLocks(tmp_path, "spark").acquire((GOLD_CUSTOMER_360,))
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait(10)
+
+
+def test_progress_survives_the_process(tmp_path: Path) -> None:
+    Progress(tmp_path, "gold").advance({"silver.orders": 4})
+    again = Progress(tmp_path, "gold")
+    assert (again.next_version("silver.orders"), again.next_version("silver.customers")) == (5, 1)
+
+
+def test_offsets_are_those_of_the_last_finished_batch(tmp_path: Path) -> None:
+    for folder, names in (("offsets", "012"), ("commits", "01")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            topics = json.dumps({"orders": {"0": int(name) * 10, "1": 5}})
+            (tmp_path / folder / name).write_text(f"v1\n{{}}\n{topics}", "utf-8")
+    assert offsets_taken(tmp_path) == {"orders:0": 10, "orders:1": 5}
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Schema 1 is there, 2 is not, 3 is no Avro, 4 meets a server that is still starting."""
+
+    def do_GET(self) -> None:
+        number = int(self.path.rpartition("/")[2])
+        status, body = {
+            1: (200, '{"schema": "{\\"type\\": \\"record\\", \\"name\\": \\"a\\", \\"fields\\": []}"}'),
+            2: (404, '{"error_code": 40403, "message": "none"}'),
+            3: (200, '{"schema": "{}", "schemaType": "JSON"}'),
+            4: (404, "<html>starting</html>"),
+        }[number]
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def registry() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_only_a_definite_no_makes_an_id_unknown(registry: str) -> None:
+    ids = SchemaIds(registry)
+    assert ids.learn({1, 2, 3, -7}) == {2, -7}
+    assert ids.known().keys() == {1, 3}
+    assert ids.known()[3] is None
+    with pytest.raises(DependencyDown, match="404"):
+        ids.learn({4})
+
+
+def test_a_registry_that_is_away_decides_nothing() -> None:
+    with pytest.raises(DependencyDown, match="does not answer"):
+        SchemaIds("http://127.0.0.1:9").learn({1})
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "newer", "differs"), [(2, 1, True, True), (1, 1, False, False), (1, 2, False, True)]
+)
+def test_update_rules(new: int, old: int, newer: bool, differs: bool) -> None:
+    assert Newer("a").holds({"a": new}, {"a": old}) is newer
+    assert Differs(("a",)).holds({"a": new}, {"a": old}) is differs
+
+
+def test_client_properties_in_sparks_words() -> None:
+    secured = {"security.protocol": "SASL_SSL", "sasl.mechanisms": "PLAIN", "sasl.username": "u", "sasl.password": "p"}
+    options = spark_options(Settings(kafka_bootstrap="broker:1", kafka_security=secured))
+    assert options["kafka.bootstrap.servers"] == "broker:1"
+    assert options["kafka.sasl.mechanism"] == "PLAIN"
+    assert 'PlainLoginModule required username="u" password="p";' in options["kafka.sasl.jaas.config"]
+
+
+def test_steps_are_what_the_contract_declares() -> None:
+    """Each table is written by the job that the contract names, and read by the jobs it names."""
+    for step in STEPS:
+        for table in tables_written((step,)):
+            assert table.writer == step.job
+        if not isinstance(step, Ingest) and not (isinstance(step, Publish) and step.reads.writer == step.job):
+            for table in tables_read(step):
+                assert step.job in table.readers
+
+
+def test_quiet_waits_for_urgent_work() -> None:
+    quiet = Quiet()
+    assert quiet.wait(0.0)
+    with quiet.busy():
+        assert not quiet.wait(0.01)
+    assert quiet.wait(0.0)
