@@ -13,6 +13,7 @@ from ksql_engine.driver.memory import TopicDriver
 from ksql_engine.errors import KsqlError
 from ksql_engine.formats.base import Writer
 from ksql_engine.formats.coerce import json_coercion
+from ksql_engine.formats.window_keys import windowed_reader, windowed_writer
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.plan.model import Column, FormatSpec, Source
 from ksql_engine.types import Row
@@ -73,7 +74,7 @@ def _source_of(driver: TopicDriver, topic: str) -> Source:
 
 def _input(driver: TopicDriver, record: Mapping[str, Any]) -> Message:
     source = _source_of(driver, record["topic"])
-    key = _bytes(driver, source, record.get("key"), is_key=True)
+    key = _key(driver, source, record)
     value = _bytes(driver, source, record.get("value"), is_key=False)
     return Message(source.topic, key, value, int(record.get("timestamp", 0)))
 
@@ -90,6 +91,16 @@ def _bytes(driver: TopicDriver, source: Source, given: Any, *, is_key: bool) -> 
     part = "key" if is_key else "value"
     write: Writer = driver.formats.writer(spec, columns, is_key, f"{source.topic}-{part}", source.name)
     return write(_row(columns, given, spec.name == "KAFKA" or (is_key and len(columns) == 1)))
+
+
+def _key(driver: TopicDriver, source: Source, record: Mapping[str, Any]) -> bytes | None:
+    """Return a record's key as the topic has it; in a windowed topic with the bounds that the case gives."""
+    plain = _bytes(driver, source, record.get("key"), is_key=True)
+    window = record.get("window")
+    if plain is None or window is None or source.window is None:
+        return plain
+    writer = windowed_writer(lambda row: row[0], source.window)
+    return writer((plain, window["start"], window["end"]))
 
 
 def _part(source: Source, is_key: bool) -> tuple[FormatSpec, tuple[Column, ...]]:
@@ -120,9 +131,9 @@ def _compare(driver: TopicDriver, case: Case) -> str | None:
 def _difference(driver: TopicDriver, source: Source, message: Message, wanted: Mapping[str, Any]) -> str | None:
     if "timestamp" in wanted and message.timestamp != wanted["timestamp"]:
         return f"time {message.timestamp}, expected {wanted['timestamp']}"
-    parts = ((True, message.key, wanted.get("key")), (False, message.value, wanted.get("value")))
-    for is_key, data, given in parts:
-        expected = _decoded(driver, source, _bytes(driver, source, given, is_key=is_key), is_key=is_key)
+    key, value = _key(driver, source, wanted), _bytes(driver, source, wanted.get("value"), is_key=False)
+    for is_key, data, given in ((True, message.key, key), (False, message.value, value)):
+        expected = _decoded(driver, source, given, is_key=is_key)
         found = _decoded(driver, source, data, is_key=is_key)
         if not _same(found, expected):
             return f"{'key' if is_key else 'value'} {found}, expected {expected}"
@@ -131,7 +142,10 @@ def _difference(driver: TopicDriver, source: Source, message: Message, wanted: M
 
 def _decoded(driver: TopicDriver, source: Source, data: bytes | None, *, is_key: bool) -> Row | None:
     spec, columns = _part(source, is_key)
-    return None if data is None or not columns else driver.formats.reader(spec, columns, is_key)(data)
+    if data is None or not columns:
+        return None
+    read = driver.formats.reader(spec, columns, is_key)
+    return (windowed_reader(read, source.window) if is_key and source.window else read)(data)
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ksql_engine.errors import DeserializationError, EvaluationError
 from ksql_engine.formats.base import Formats
+from ksql_engine.formats.window_keys import BOUNDS, windowed_reader, windowed_writer
 from ksql_engine.functions.java_time import parse_time
 from ksql_engine.operators.base import has_null
 from ksql_engine.plan.model import Source, SourceStep
@@ -43,7 +44,9 @@ def decoder(step: SourceStep, formats: Formats) -> Decode:
     source = step.source
     read_key = formats.reader(source.key_format, source.schema.key, True)
     read_value = formats.reader(source.value_format, source.schema.value, False)
-    no_key = (None,) * len(source.schema.key)
+    no_key = (None,) * (len(source.schema.key) + (BOUNDS if source.window else 0))
+    if source.window is not None:
+        read_key = windowed_reader(read_key, source.window)
     time_of = _time_reader(source)
     table, pseudo = source.is_table, step.pseudo
 
@@ -98,12 +101,14 @@ def encoder(sink: Source, formats: Formats) -> Encode:
     """Return the encoder of a sink's records; registers schemas at once where the format has them."""
     write_key = formats.writer(sink.key_format, sink.schema.key, True, f"{sink.topic}-key", sink.name)
     write_value = formats.writer(sink.value_format, sink.schema.value, False, f"{sink.topic}-value", sink.name)
+    if sink.window is not None:
+        write_key = windowed_writer(write_key, sink.window)
     time_of = _time_reader(sink)
-    topic, width = sink.topic, len(sink.schema.key)
+    topic, width, windowed = sink.topic, len(sink.schema.key), sink.window is not None
 
     def no_key(key: Row) -> bool:
-        """Several columns are a record even when all are null; a single null is no key."""
-        return width == 0 or (width == 1 and key[0] is None)
+        """Several columns are a record even when all are null; a single null is no key, nor is one without a window."""
+        return width == 0 or (width == 1 and key[0] is None) or (windowed and key[-1] is None)
 
     def encode(key: Row, value: Row | None, time: int) -> Message:
         if time_of is not None and value is not None:

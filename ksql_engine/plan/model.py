@@ -13,7 +13,8 @@ from ksql_engine.types import BIGINT, INTEGER, SqlType
 STREAM, TABLE = "STREAM", "TABLE"
 PSEUDO: tuple[tuple[str, SqlType], ...] = (("ROWTIME", BIGINT), ("ROWPARTITION", INTEGER), ("ROWOFFSET", BIGINT))
 PSEUDO_NAMES = frozenset(name for name, _ in PSEUDO)
-RESERVED_NAMES = PSEUDO_NAMES | {"WINDOWSTART", "WINDOWEND"}
+WINDOW_BOUNDS: tuple[str, str] = ("WINDOWSTART", "WINDOWEND")
+RESERVED_NAMES = PSEUDO_NAMES | set(WINDOW_BOUNDS)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,18 @@ class TimeColumn:
 
 
 @dataclass(frozen=True)
+class WindowInfo:
+    """The windows of keys: `kind` TUMBLING, HOPPING or SESSION; `size` in ms, None for sessions.
+
+    The key tuple of a windowed row ends with the window's start and end (ms since the epoch), which are no columns of
+    the schema. A session's end is its last record's time, else the first ms after the window.
+    """
+
+    kind: str
+    size: int | None
+
+
+@dataclass(frozen=True)
 class Source:
     """A stream or table over a topic. `query_id` is the query that writes it, or None when it was declared."""
 
@@ -76,6 +89,7 @@ class Source:
     partitions: int | None = None
     replicas: int | None = None
     read_only: bool = False
+    window: WindowInfo | None = None
 
     @property
     def is_table(self) -> bool:
@@ -171,6 +185,7 @@ class QueryPlan:
     has_filter: bool = False
     limit: int | None = None
     sources: tuple[str, ...] = field(default=())
+    window: WindowInfo | None = None
 
     def with_id(self, query_id: str) -> QueryPlan:
         """Return the plan whose sink names `query_id` as its writer."""

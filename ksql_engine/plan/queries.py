@@ -45,6 +45,8 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     Raises StatementError when the query has no meaning or is not supported.
     """
     _check_supported(query)
+    if target is not None:
+        _check_sources(query, metastore)
     relation = from_clause(query, metastore, functions, _uses_pseudo(query))
     filtered = query.where is not None
     if query.where is not None:
@@ -65,7 +67,7 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
         relation, selected = done.relation, done.selected
     step, schema = _project(relation, selected, functions, target)
     names = [query.source.name, *(join.right.name for join in query.joins)]
-    plan = QueryPlan(step, relation.kind, schema, None, filtered, query.limit, tuple(names))
+    plan = QueryPlan(step, relation.kind, schema, None, filtered, query.limit, tuple(names), relation.window)
     return Planned(plan, relation.left)
 
 
@@ -80,6 +82,13 @@ def _check_supported(query: Query) -> None:
         raise StatementError("HAVING requires a GROUP BY clause")
     if query.group_by and query.partition_by:
         raise StatementError("PARTITION BY is not supported together with GROUP BY")
+
+
+def _check_sources(query: Query, metastore: Metastore) -> None:
+    for name in [query.source.name, *(join.right.name for join in query.joins)]:
+        source = metastore.source(name)
+        if source.is_table and source.window is not None:
+            raise StatementError("KSQL does not support persistent queries on windowed tables.")
 
 
 def _uses_pseudo(query: Query) -> bool:

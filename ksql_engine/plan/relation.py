@@ -17,18 +17,24 @@ from ksql_engine.plan.model import (
     PSEUDO,
     STREAM,
     TABLE,
+    WINDOW_BOUNDS,
     Column,
     Source,
     SourceStep,
     Step,
     StreamTableJoinStep,
     TableJoinStep,
+    WindowInfo,
 )
+from ksql_engine.types import BIGINT
 
 
 @dataclass(frozen=True)
 class Relation:
-    """Rows with names. `keys` are the columns of the key tuple; `joined` marks a relation of several sources."""
+    """Rows with names. `keys` are the columns of the key tuple; `joined` marks a relation of several sources.
+
+    With a `window` the key tuple ends with the window's bounds, which `keys` leaves out.
+    """
 
     step: Step
     scope: Scope
@@ -36,6 +42,7 @@ class Relation:
     keys: tuple[Column, ...]
     left: Source
     joined: bool = False
+    window: WindowInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ def from_clause(query: Query, metastore: Metastore, functions: FunctionRegistry,
     if not query.joins:
         step = SourceStep(left.source, pseudo)
         scope = Scope(single_columns(left.source, left.ref.alias, pseudo))
-        return Relation(step, scope, left.source.kind, left.source.schema.key, left.source)
+        return Relation(step, scope, left.source.kind, left.source.schema.key, left.source, window=left.source.window)
     rights = [_Side(join.right, metastore.source(join.right.name)) for join in query.joins]
     _check_sides(left, rights)
     if left.source.kind == STREAM:
@@ -64,11 +71,13 @@ def from_clause(query: Query, metastore: Metastore, functions: FunctionRegistry,
 
 
 def single_columns(source: Source, alias: str, pseudo: bool) -> list[ScopeColumn]:
-    """Return the names of one source's row: key columns in `k`, value and pseudo columns in `v`."""
+    """Return the names of one source's row: key columns and window bounds in `k`, value and pseudo columns in `v`."""
     columns = [
         ScopeColumn(alias, column.name, column.type, f"k[{place}]", is_key=True)
         for place, column in enumerate(source.schema.key)
     ]
+    if source.window is not None:
+        columns += bounds_columns(alias, len(source.schema.key))
     held = [(column.name, column.type, False) for column in source.schema.value]
     held += [(name, kind, True) for name, kind in PSEUDO] if pseudo else []
     columns += [
@@ -77,14 +86,22 @@ def single_columns(source: Source, alias: str, pseudo: bool) -> list[ScopeColumn
     return columns
 
 
+def bounds_columns(alias: str | None, width: int) -> list[ScopeColumn]:
+    """Return WINDOWSTART and WINDOWEND of a windowed row whose key has `width` columns."""
+    return [
+        ScopeColumn(alias, name, BIGINT, f"k[{width + place}]", hidden=True) for place, name in enumerate(WINDOW_BOUNDS)
+    ]
+
+
 def _joined_columns(sides: list[_Side], pseudo: bool) -> tuple[list[ScopeColumn], tuple[int, ...]]:
-    """Return the names of rows side by side (each: key, value, pseudo columns), and how wide each is."""
+    """Return the names of rows side by side (each: key, window bounds, value, pseudo columns), and how wide each is."""
     columns: list[ScopeColumn] = []
     widths: list[int] = []
     offset = 0
     for side in sides:
         schema = side.source.schema
         held = [(column.name, column.type, True, False) for column in schema.key]
+        held += [(name, BIGINT, False, True) for name in WINDOW_BOUNDS] if side.source.window else []
         held += [(column.name, column.type, False, False) for column in schema.value]
         held += [(name, kind, False, True) for name, kind in PSEUDO] if pseudo else []
         columns += [

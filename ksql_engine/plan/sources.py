@@ -11,6 +11,7 @@ from ksql_engine.plan import properties as with_clause
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import RESERVED_NAMES, TABLE, Column, FormatSpec, QueryPlan, Schema, Source
 from ksql_engine.plan.queries import plan_query
+from ksql_engine.plan.windows import WINDOW_PROPERTIES, check_windowed, declared_window
 
 _SOURCE_ONLY = frozenset({"WINDOW_TYPE", "WINDOW_SIZE", "KEY_SCHEMA_ID", "VALUE_SCHEMA_ID"})
 
@@ -19,7 +20,7 @@ def plan_source(statement: CreateSource, metastore: Metastore) -> Source:
     """Return the source a CREATE with declared columns makes. Raises StatementError."""
     properties = statement.properties
     with_clause.check_names(properties, _SOURCE_ONLY)
-    unsupported = sorted(_SOURCE_ONLY & set(properties))
+    unsupported = sorted((_SOURCE_ONLY - WINDOW_PROPERTIES) & set(properties))
     if unsupported:
         raise StatementError(f"{unsupported[0]} is not supported yet")
     if "KAFKA_TOPIC" not in properties:
@@ -41,7 +42,9 @@ def plan_source(statement: CreateSource, metastore: Metastore) -> Source:
         partitions=with_clause.integer(properties, "PARTITIONS"),
         replicas=with_clause.integer(properties, "REPLICAS"),
         read_only=statement.read_only,
+        window=declared_window(properties),
     )
+    check_windowed(source)
     existing = metastore.sources.get(source.name)
     if existing is not None and statement.or_replace:
         check_replacement(existing, source)
@@ -110,6 +113,7 @@ def plan_create_as(statement: CreateAsSelect, metastore: Metastore, functions: F
         statement.text,
         partitions=with_clause.integer(properties, "PARTITIONS"),
         replicas=with_clause.integer(properties, "REPLICAS"),
+        window=plan.window,
     )
     existing = metastore.sources.get(sink.name)
     if existing is not None and statement.or_replace:
