@@ -1,28 +1,61 @@
-"""Keys and values of state as bytes. Equal keys give equal bytes; values are rows of plain Python data."""
+"""Keys and values of state as bytes. Equal keys give equal bytes, in the order of the keys; values are plain data."""
 
 from __future__ import annotations
 
 import pickle
+import struct
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from ksql_engine.errors import StorageError
 
+_SIGN: Final = 1 << 63
+_END: Final = b"\x00"
+
 
 def encode_key(key: tuple[Any, ...]) -> bytes:
-    """Return the bytes of a key tuple, the same for equal keys."""
-    if len(key) == 1 and type(key[0]) is str:
-        return b"s" + key[0].encode("utf-8", "surrogatepass")
-    return b"t" + repr([_plain(part) for part in key]).encode("utf-8", "surrogatepass")
+    """Return the bytes of a key tuple.
+
+    The bytes of a tuple start with those of each tuple it starts with, and sort like the tuples: nulls first, whole
+    numbers (64 bits), doubles, text and bytes by value. Decimals and larger numbers have an order of no meaning.
+    """
+    return b"".join([_ENCODERS[type(part)](part) for part in key])
 
 
-def _plain(value: Any) -> Any:
-    """Return a form whose text is the same for equal values."""
-    if isinstance(value, Decimal):
-        return ("d", str(value.normalize()))
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return value
+def _int(value: int) -> bytes:
+    if -_SIGN <= value < _SIGN:
+        return b"\x03" + (value + _SIGN).to_bytes(8, "big")
+    return b"\x04" + str(value).encode() + _END
+
+
+def _float(value: float) -> bytes:
+    bits: int = struct.unpack(">Q", struct.pack(">d", value))[0]
+    # Negative numbers sort backwards as bits: all their bits are flipped, of the others only the sign.
+    return b"\x05" + (bits ^ (_SIGN * 2 - 1 if bits & _SIGN else _SIGN)).to_bytes(8, "big")
+
+
+def _escaped(data: bytes) -> bytes:
+    """Return text that ends in a zero byte and holds no other that could be taken for its end."""
+    return data.replace(b"\x00", b"\x00\xff") + _END
+
+
+def _sequence(value: list[Any] | tuple[Any, ...]) -> bytes:
+    return b"\x09" + encode_key(tuple(value)) + _END
+
+
+_ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
+    type(None): lambda _: b"\x01",
+    bool: lambda value: b"\x02\x01" if value else b"\x02\x00",
+    int: _int,
+    float: _float,
+    Decimal: lambda value: b"\x06" + str(value.normalize()).encode() + _END,
+    str: lambda value: b"\x07" + _escaped(value.encode("utf-8", "surrogatepass")),
+    bytes: lambda value: b"\x08" + _escaped(value),
+    list: _sequence,
+    tuple: _sequence,
+    dict: lambda value: _sequence([entry for pair in value.items() for entry in pair]),
+}
 
 
 def encode_value(value: Any) -> bytes:

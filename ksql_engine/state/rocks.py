@@ -18,7 +18,7 @@ from rocksdict import (
 
 from ksql_engine.errors import StorageError
 from ksql_engine.state.codec import decode_value, encode_key, encode_value
-from ksql_engine.state.store import Key, Store
+from ksql_engine.state.store import Key, SortedKeys, Store, after_prefix
 
 Offsets = dict[tuple[str, int], int]
 """(topic, partition) to the next offset to read."""
@@ -94,6 +94,7 @@ class RocksStore:
         self._prefix = prefix
         self._changed: dict[bytes, Any] = {}
         self._clean: dict[bytes, Any] = {}
+        self._sorted = SortedKeys()
 
     def get(self, key: Key) -> Any:
         """Return the value, or None."""
@@ -113,11 +114,16 @@ class RocksStore:
 
     def put(self, key: Key, value: Any) -> None:
         """Set the value, from the next commit on for good."""
-        self._changed[encode_key(key)] = value
+        self._change(encode_key(key), value)
 
     def delete(self, key: Key) -> None:
         """Remove the key if it is there."""
-        self._changed[encode_key(key)] = _DELETED
+        self._change(encode_key(key), _DELETED)
+
+    def _change(self, data: bytes, value: Any) -> None:
+        if data not in self._changed:
+            self._sorted.add(data)
+        self._changed[data] = value
 
     def scan(self) -> Iterator[Any]:
         """Yield all committed values in the order of their keys' bytes."""
@@ -125,6 +131,28 @@ class RocksStore:
             if not isinstance(key, bytes) or not key.startswith(self._prefix):
                 return
             yield decode_value(value)
+
+    def scan_range(self, start: Key, end: Key) -> list[Any]:
+        """Return the values, uncommitted ones too, of start <= key < end in the order of their keys."""
+        return self._between(encode_key(start), encode_key(end))
+
+    def scan_prefix(self, prefix: Key) -> list[Any]:
+        """Return the values, uncommitted ones too, of all keys that start with `prefix`, in the order of their keys."""
+        return self._between(encode_key(prefix), after_prefix(prefix))
+
+    def _between(self, start: bytes, end: bytes) -> list[Any]:
+        found: dict[bytes, Any] = {}
+        last = self._prefix + end
+        for key, value in self._db.items(from_key=self._prefix + start):
+            if not isinstance(key, bytes) or key >= last:
+                break
+            data = key[len(self._prefix) :]
+            if data not in self._changed:
+                found[data] = decode_value(value)
+        for data in self._sorted.range(self._changed, start, end):
+            if self._changed[data] is not _DELETED:
+                found[data] = self._changed[data]
+        return [found[data] for data in sorted(found)]
 
     def committed_value(self, key: Key) -> Any:
         """Return the committed value, or None; for readers in other threads."""
@@ -146,11 +174,12 @@ class RocksStore:
                 self._clean.pop(key, None)
             else:
                 self._remember(key, value)
-        self._changed.clear()
+        self.roll_back()
 
     def roll_back(self) -> None:
         """Forget the changes."""
         self._changed.clear()
+        self._sorted.clear()
 
     def _remember(self, key: bytes, value: Any) -> None:
         """Keep a value that equals the stored one; everything is forgotten when there are too many."""

@@ -13,6 +13,7 @@ from ksql_engine.runtime.catalog import Catalog, Command
 from ksql_engine.runtime.feed import in_time_order
 from ksql_engine.state.codec import decode_value, encode_key
 from ksql_engine.state.rocks import RocksState, shared_cache
+from ksql_engine.state.store import MemoryState
 
 
 def test_a_commit_is_whole_and_a_roll_back_too(tmp_path: Path) -> None:
@@ -45,6 +46,52 @@ def test_equal_keys_have_equal_bytes() -> None:
     assert encode_key((Decimal("1.0"),)) == encode_key((Decimal("1.00"),))
     assert encode_key(("1",)) != encode_key((1,))
     assert encode_key((["a"], None)) != encode_key((["a", None],))
+
+
+def test_bytes_of_keys_sort_like_the_keys() -> None:
+    rising = [
+        (None, 9),
+        (-(2**63), "z"),
+        (-1,),
+        (0,),
+        (0, "a"),
+        (0, "a", -3),
+        (0, "a\x00", 0),
+        (0, "ab"),
+        (2**63 - 1,),
+        (float("-inf"),),
+        (-1.5,),
+        (0.0,),
+        (2.5, b"\x00"),
+        (2.5, b"\x00\x01"),
+        ("", 1),
+        ("é",),
+    ]
+    assert [encode_key(key) for key in rising] == sorted(encode_key(key) for key in rising)
+
+
+@pytest.mark.parametrize("kind", ["memory", "rocks"])
+def test_ranges_hold_uncommitted_changes_in_order(kind: str, tmp_path: Path) -> None:
+    rocks = RocksState(tmp_path / "q", shared_cache())
+    state = MemoryState() if kind == "memory" else rocks
+    store = state.store("rows")
+    rocks.store("rowz").put(("a", 1), "another store")
+    for time in (30, 10, 20):
+        store.put(("a", time, 0), time)
+    store.put(("b", 10, 0), "b")
+    rocks.commit({})
+    assert store.scan_range(("a", 10), ("a", 30)) == [10, 20]
+    store.put(("a", 15, 0), 15)
+    store.put(("a", 20, 0), "twenty")
+    store.delete(("a", 10, 0))
+    store.delete(("a", 11, 0))
+    assert store.scan_range(("a", 10), ("a", 31)) == [15, "twenty", 30]
+    assert store.scan_prefix(("a",)) == [15, "twenty", 30]
+    assert store.scan_prefix(("a", 15)) == [15]
+    assert store.scan_prefix(()) == [15, "twenty", 30, "b"]
+    rocks.commit({})
+    assert store.scan_prefix(("a",)) == [15, "twenty", 30]
+    rocks.destroy()
 
 
 def test_damaged_values_are_named() -> None:
