@@ -20,10 +20,19 @@ class StatementError(KsqlError):
 class ParseError(StatementError):
     """Raised when text is not a statement of the dialect; the message starts with `line L:C:` (L from 1, C from 1)."""
 
-    def __init__(self, line: int, column: int, detail: str) -> None:
-        super().__init__(f"line {line}:{column}: Syntax Error\n{detail}")
+    def __init__(self, line: int, column: int, detail: str, statement: str = "") -> None:
+        ending = f"\nStatement: {statement.strip()}" if statement.strip() else ""
+        super().__init__(f"line {line}:{column}: Syntax Error\n{detail}{ending}")
         self.line = line
         self.column = column
+
+
+class PrepareError(StatementError):
+    """Raised when a statement is well formed but wrong in itself; `line` and `column` from 1, 0 for no place."""
+
+    def __init__(self, problem: str, line: int = 0, column: int = 0) -> None:
+        place = f"line {line}:{column}: " if line else ""
+        super().__init__(f"Failed to prepare statement: {place}{problem}")
 
 
 class BadRequestError(KsqlError):

@@ -32,6 +32,12 @@ class SqlType:
             return f"STRUCT<{inner}>"
         return self.base
 
+    @property
+    def inner(self) -> tuple[SqlType, ...]:
+        """Return the types directly inside: of items, map values and fields."""
+        held = () if self.item is None else (self.item,)
+        return held + tuple(kind for _, kind in self.fields)
+
     def field(self, name: str) -> tuple[int, SqlType] | None:
         """Return position and type of the STRUCT field called `name`, or None."""
         for position, (field_name, field_type) in enumerate(self.fields):

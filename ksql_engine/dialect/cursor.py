@@ -8,7 +8,7 @@ from typing import Final
 from ksql_engine.dialect.ast import Place
 from ksql_engine.dialect.tokens import DECIMAL, END, INTEGER, QUOTED, STRING, SYMBOL, WORD, Token, tokenize
 from ksql_engine.errors import ParseError
-from ksql_engine.types import PRIMITIVES, SqlType, array_type, decimal_type, map_type, struct_type
+from ksql_engine.types import SqlType
 
 RESERVED: Final = frozenset(
     {
@@ -59,6 +59,7 @@ RESERVED: Final = frozenset(
         "EXPLAIN",
     }
 )
+START: Final = Place(1, 1)
 UNIT_MILLIS: Final = {
     "MILLISECOND": 1,
     "SECOND": 1000,
@@ -73,11 +74,11 @@ UNIT_MILLIS: Final = {
 class Cursor:
     """Tokens with a position; the `take_*` and `expect_*` methods move it, the others only look."""
 
-    def __init__(self, text: str, types: Mapping[str, SqlType] | None = None) -> None:
-        """Read `text`; `types` are the custom types by upper-case name."""
+    def __init__(self, text: str, types: Mapping[str, SqlType] | None = None, start: Place = START) -> None:
+        """Read `text`, which begins at `start`; `types` are the custom types by name."""
         self.text = text
         self.types: Mapping[str, SqlType] = types or {}
-        self._tokens = tokenize(text)
+        self._tokens = tokenize(text, start.line, start.column)
         self._at = 0
 
     @property
@@ -113,9 +114,17 @@ class Cursor:
 
     def error(self, expected: str) -> ParseError:
         """Return the error that says what was expected at the position."""
+        return self.refuse(f"Expecting {expected}")
+
+    def refuse(self, detail: str) -> ParseError:
+        """Return the error that says what is wrong at the position."""
+        return ParseError(self.token.line, self.token.column, detail, self.text)
+
+    @property
+    def shown(self) -> str:
+        """The token at the position as messages quote it."""
         token = self.token
-        shown = "end of input" if token.kind == END else f"'{self.text[token.start : token.end]}'"
-        return ParseError(token.line, token.column, f"Unexpected {shown}: expecting {expected}")
+        return "'<EOF>'" if token.kind == END else f"'{self.text[token.start : token.end]}'"
 
     def is_word(self, *words: str) -> bool:
         """Tell whether the next tokens are these keywords."""
@@ -149,14 +158,14 @@ class Cursor:
     def expect_symbol(self, symbol: str) -> None:
         """Move past this symbol; raises ParseError otherwise."""
         if not self.take_symbol(symbol):
-            raise self.error(f"'{symbol}'")
+            raise self.refuse(f"missing '{symbol}' at {self.shown}")
 
     def one_of(self, *words: str) -> str:
         """Move past one of these keywords and return it; raises ParseError otherwise."""
         for word in words:
             if self.take_word(word):
                 return word
-        raise self.error(" or ".join(f"'{word}'" for word in words))
+        raise self.error("{" + ", ".join(f"'{word}'" for word in words) + "}")
 
     def is_identifier(self) -> bool:
         """Tell whether a name is next."""
@@ -216,66 +225,11 @@ class Cursor:
             return self.advance().text == "TRUE"
         raise self.error("a value")
 
-    def type(self) -> SqlType:
-        """Move past a type and return it; raises ParseError for an unknown one."""
-        place = self._at
-        name = self.advance()
-        if name.text == "ARRAY" and self.take_symbol("<"):
-            item = self.type()
-            self._close_angle()
-            return array_type(item)
-        if name.text == "MAP" and self.take_symbol("<"):
-            key = self.type()
-            self.expect_symbol(",")
-            value = self.type()
-            self._close_angle()
-            return map_type(key, value)
-        if name.text == "STRUCT" and (self.is_symbol("<") or self.is_symbol("<>")):
-            return self._struct_fields()
-        if name.text in ("DECIMAL", "DEC") and self.take_symbol("("):
-            return self._decimal_arguments()
-        known = PRIMITIVES.get(name.text) or self.types.get(name.text)
-        if known is None or name.kind not in (WORD, QUOTED):
-            self._at = place
-            raise self.error("a type")
-        if self.take_symbol("("):
-            self.integer()
-            self.expect_symbol(")")
-        return known
-
-    def _decimal_arguments(self) -> SqlType:
-        precision = self.integer()
-        self.expect_symbol(",")
-        scale = self.integer()
-        self.expect_symbol(")")
-        if precision < 1:
-            raise self.error(f"a DECIMAL precision of at least 1, not {precision}")
-        if scale > precision:
-            raise self.error(f"a DECIMAL scale of at most the precision {precision}, not {scale}")
-        return decimal_type(precision, scale)
-
-    def _struct_fields(self) -> SqlType:
-        if self.take_symbol("<>"):
-            return struct_type()
-        self.expect_symbol("<")
-        fields: list[tuple[str, SqlType]] = []
-        while not self.is_symbol(">"):
-            name = self.advance_name()
-            self.take_symbol(":")
-            fields.append((name, self.type()))
-            if not self.take_symbol(","):
-                break
-        self._close_angle()
-        return struct_type(*fields)
-
     def advance_name(self) -> str:
         """Move past a name where any word may stand (fields and columns) and return it."""
         if self.token.kind not in (WORD, QUOTED):
             raise self.error("a name")
         return self.advance().text
-
-    def _close_angle(self) -> None:
-        self.expect_symbol(">")
 
     def mark(self) -> int:
         """Return the position, for `back_to`."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Final
 
 from ksql_engine.dialect import ast
 from ksql_engine.dialect.cursor import UNIT_MILLIS, Cursor
 from ksql_engine.dialect.tokens import DECIMAL, FLOAT, INTEGER, STRING, SYMBOL, WORD
+from ksql_engine.dialect.type_names import parse_type
+from ksql_engine.errors import PrepareError
 from ksql_engine.types import BIGINT, BOOLEAN, DOUBLE, NULL, decimal_type
 from ksql_engine.types import INTEGER as INTEGER_TYPE
 from ksql_engine.types import STRING as STRING_TYPE
 
+_BIGGEST_DOUBLE: Final = Decimal("1.7976931348623157E308")
 _COMPARISONS: Final = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -144,9 +148,11 @@ def _number(cursor: Cursor, sign: str) -> ast.Expr:
     if token.kind == INTEGER:
         value = int(sign + token.text)
         if not -(2**63) <= value < 2**63:
-            raise cursor.error(f"a number within 64 bits, not {value}")
+            raise PrepareError(f"Invalid numeric literal: {sign}{token.text}", token.line, token.column + 1)
         return ast.Literal(value, INTEGER_TYPE if -(2**31) <= value < 2**31 else BIGINT)
     if token.kind == FLOAT:
+        if math.isinf(float(token.text)) or Decimal(token.text) > _BIGGEST_DOUBLE:
+            raise PrepareError(f"Number overflows DOUBLE: {sign}{token.text}", token.line, token.column + 1)
         return ast.Literal(float(sign + token.text), DOUBLE)
     number = Decimal(sign + token.text)
     scale = max(-int(number.as_tuple().exponent), 0)
@@ -184,7 +190,7 @@ def _cast(cursor: Cursor) -> ast.Expr:
     cursor.expect_symbol("(")
     operand = parse_expression(cursor)
     cursor.expect_word("AS")
-    target = cursor.type()
+    target = parse_type(cursor)
     cursor.expect_symbol(")")
     return ast.Cast(operand, target)
 

@@ -6,6 +6,8 @@ from ksql_engine.dialect.ast import Expr
 from ksql_engine.dialect.cursor import Cursor
 from ksql_engine.dialect.expressions import parse_expression
 from ksql_engine.dialect.statements import JoinClause, Query, SelectItem, SourceRef, Window
+from ksql_engine.dialect.tokens import INTEGER
+from ksql_engine.errors import PrepareError
 
 _DAY = 86_400_000
 
@@ -31,8 +33,14 @@ def _clauses(cursor: Cursor, items: tuple[SelectItem, ...], source: SourceRef, j
     partition_by = _group(cursor) if cursor.take_word("PARTITION", "BY") else ()
     having = parse_expression(cursor) if cursor.take_word("HAVING") else None
     emit = cursor.one_of("CHANGES", "FINAL") if cursor.take_word("EMIT") else None
-    limit = cursor.integer() if cursor.take_word("LIMIT") else None
+    limit = _limit(cursor) if cursor.take_word("LIMIT") else None
     return Query(items, source, joins, window, where, group_by, partition_by, having, emit, limit)
+
+
+def _limit(cursor: Cursor) -> int:
+    if cursor.token.kind != INTEGER:
+        raise PrepareError("Value must be integer for command: LIMIT")
+    return cursor.integer()
 
 
 def _item(cursor: Cursor) -> SelectItem:

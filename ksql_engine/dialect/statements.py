@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ksql_engine.dialect.ast import NOWHERE, Expr, Place
@@ -13,11 +13,16 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class ColumnDefinition:
-    """A declared column; `role` is "" for a value column, else KEY, PRIMARY KEY or HEADERS."""
+    """A declared column; `role` is "" for a value column, else KEY, PRIMARY KEY or HEADERS.
+
+    `header` is the key of HEADER('key'), None for all HEADERS.
+    """
 
     name: str
     type: SqlType
     role: str = ""
+    header: str | None = None
+    place: Place = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True)
@@ -208,6 +213,35 @@ class DefineVariable(Statement):
 
     name: str
     value: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlterSource(Statement):
+    """ALTER STREAM or TABLE .. ADD COLUMN ..; the columns are value columns."""
+
+    kind: str
+    name: str
+    columns: tuple[ColumnDefinition, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssertTopic(Statement):
+    """ASSERT [NOT EXISTS] TOPIC name [WITH (properties)] [TIMEOUT n unit]; `timeout` in ms."""
+
+    topic: str
+    properties: Properties
+    exists: bool
+    timeout: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssertSchema(Statement):
+    """ASSERT [NOT EXISTS] SCHEMA [SUBJECT name] [ID n] [TIMEOUT n unit]; `timeout` in ms."""
+
+    subject: str | None
+    schema_id: int | None
+    exists: bool
+    timeout: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,11 @@ from typing import Final
 
 from ksql_engine.errors import ParseError
 
-WORD, QUOTED, STRING, INTEGER, DECIMAL, FLOAT, SYMBOL, END = (
+WORD, QUOTED, STRING, VARIABLE, INTEGER, DECIMAL, FLOAT, SYMBOL, END = (
     "word",
     "quoted",
     "string",
+    "variable",
     "integer",
     "decimal",
     "float",
@@ -27,6 +28,7 @@ _PATTERN: Final = re.compile(
       | (?P<integer>\d+)
       | (?P<string>'(?:[^']|'')*')
       | (?P<quoted>`(?:[^`]|``)*`|"(?:[^"]|"")*")
+      | (?P<variable>\$\{[^{}\s]*\})
       | (?P<symbol>->|=>|:=|<>|!=|<=|>=|\|\||[-+*/%=<>().,;\[\]:])
     """,
     re.VERBOSE | re.DOTALL,
@@ -45,21 +47,20 @@ class Token:
     column: int
 
 
-def tokenize(text: str) -> list[Token]:
-    """Return the tokens of `text`, the last one of kind END.
+def tokenize(text: str, line: int = 1, column: int = 1) -> list[Token]:
+    """Return the tokens of `text`, which begins at `line` and `column`, the last one of kind END.
 
     Raises ParseError at the first character that begins no token.
     """
     tokens: list[Token] = []
-    offset, line, line_start = 0, 1, 0
+    offset, line_start = 0, 1 - column
     while offset < len(text):
         match = _PATTERN.match(text, offset)
         if match is None:
-            raise ParseError(line, offset - line_start + 1, _unexpected(text[offset]))
+            raise ParseError(line, offset - line_start + 1, _unexpected(text[offset]), text)
         kind, raw = str(match.lastgroup), match.group()
         if kind != "space":
-            column = offset - line_start + 1
-            tokens.append(Token(kind, _content(kind, raw), offset, match.end(), line, column))
+            tokens.append(Token(kind, _content(kind, raw), offset, match.end(), line, offset - line_start + 1))
         newlines = raw.count("\n")
         if newlines:
             line += newlines

@@ -14,9 +14,10 @@ from ksql_engine.formats.factory import StandardFormats
 from ksql_engine.functions.registry import builtin_functions
 from ksql_engine.operators.endpoints import Encode, Message, encoder
 from ksql_engine.operators.pipeline import Outputs, Pipeline
+from ksql_engine.plan.declare import plan_source
 from ksql_engine.plan.metastore import Metastore, QueryInfo
 from ksql_engine.plan.model import QueryPlan
-from ksql_engine.plan.sources import plan_create_as, plan_insert, plan_source
+from ksql_engine.plan.sources import plan_create_as, plan_insert
 from ksql_engine.state.store import MemoryState
 from ksql_engine.types import Row
 

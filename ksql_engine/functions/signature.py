@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ksql_engine.dialect.cursor import Cursor
+from ksql_engine.dialect.type_names import parse_type
 from ksql_engine.types import NULL, SqlType, common_type, is_number, widens_to
 
 ReturnType = Callable[[Sequence[SqlType]], SqlType]
@@ -72,9 +73,9 @@ def parse_signature(text: str) -> Signature:
     cursor = Cursor(left.replace("...", ""), _PLACEHOLDERS)
     params: list[SqlType] = []
     while not cursor.at_end:
-        params.append(cursor.type())
+        params.append(parse_type(cursor))
         cursor.take_symbol(",")
-    returns = Cursor(right, _PLACEHOLDERS).type()
+    returns = parse_type(Cursor(right, _PLACEHOLDERS))
     return Signature(tuple(params), returns, "..." in left)
 
 

@@ -45,12 +45,16 @@ class Schema:
 
 @dataclass(frozen=True)
 class FormatSpec:
-    """A format's name with its options; `wrap` False writes a single value column without a record around it."""
+    """A format's name with its options; `wrap` False writes a single value column without a record around it.
+
+    `schema_id` is a registered schema that is used as it is.
+    """
 
     name: str
     delimiter: str = ","
     wrap: bool = True
     full_name: str | None = None
+    schema_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,15 @@ class TimeColumn:
 
     name: str
     pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class HeaderColumn:
+    """A column read from a record's headers: all of them, or with `key` the value of the last one called so."""
+
+    name: str
+    type: SqlType
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,13 @@ class Source:
     replicas: int | None = None
     read_only: bool = False
     window: WindowInfo | None = None
+    headers: tuple[HeaderColumn, ...] = ()
+    retention_ms: int | None = None
+
+    @property
+    def row_columns(self) -> tuple[Column, ...]:
+        """The columns of a decoded record's value: those of the schema, then those of its headers."""
+        return self.schema.value + tuple(Column(header.name, header.type) for header in self.headers)
 
     @property
     def is_table(self) -> bool:

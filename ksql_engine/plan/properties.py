@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ksql_engine.dialect.statements import Properties
-from ksql_engine.errors import StatementError
+from ksql_engine.errors import PrepareError, StatementError
 from ksql_engine.plan.model import FormatSpec, Schema, TimeColumn
 
 FORMATS: Final = ("JSON", "AVRO", "KAFKA", "DELIMITED", "NONE")
+WINDOW_PROPERTIES: Final = frozenset({"WINDOW_TYPE", "WINDOW_SIZE"})
 _SHARED: Final = frozenset(
     {
         "KAFKA_TOPIC",
@@ -23,61 +24,128 @@ _SHARED: Final = frozenset(
         "WRAP_SINGLE_VALUE",
         "TIMESTAMP",
         "TIMESTAMP_FORMAT",
-        "VALUE_AVRO_SCHEMA_FULL_NAME",
-        "VALUE_SCHEMA_FULL_NAME",
+        "KEY_SCHEMA_ID",
+        "VALUE_SCHEMA_ID",
         "KEY_SCHEMA_FULL_NAME",
+        "VALUE_SCHEMA_FULL_NAME",
+        "VALUE_AVRO_SCHEMA_FULL_NAME",
+        "KEY_PROTOBUF_NULLABLE_REPRESENTATION",
+        "VALUE_PROTOBUF_NULLABLE_REPRESENTATION",
     }
 )
+SOURCE_NAMES: Final = _SHARED | WINDOW_PROPERTIES | {"SOURCED_BY_CONNECTOR"}
+SINK_NAMES: Final = _SHARED
 _DELIMITERS: Final = {"SPACE": " ", "TAB": "\t"}
+_WHOLE: Final = {
+    "PARTITIONS": ("INT", 31),
+    "REPLICAS": ("SHORT", 15),
+    "RETENTION_MS": ("LONG", 63),
+    "KEY_SCHEMA_ID": ("INT", 31),
+    "VALUE_SCHEMA_ID": ("INT", 31),
+}
 
 
-def check_names(properties: Properties, extra: frozenset[str] = frozenset()) -> None:
-    """Raise StatementError for a property that does not exist."""
-    unknown = sorted(name for name in properties if name not in _SHARED | extra)
+def check(properties: Properties, names: frozenset[str]) -> None:
+    """Raise PrepareError for a property that does not exist, or whose value cannot be one."""
+    unknown = sorted(name for name in properties if name not in names)
     if unknown:
-        raise StatementError(f"Invalid config variable(s) in the WITH clause: {','.join(unknown)}")
-    if "FORMAT" in properties and {"KEY_FORMAT", "VALUE_FORMAT"} & set(properties):
-        raise StatementError(
-            "Cannot supply both 'VALUE_FORMAT' and 'FORMAT' properties, as 'FORMAT' sets both key and value formats."
+        raise PrepareError(f"Invalid config variable(s) in the WITH clause: {','.join(unknown)}")
+    for format_name in ("KEY_FORMAT", "VALUE_FORMAT"):
+        if "FORMAT" in properties and format_name in properties:
+            raise PrepareError(
+                f"Cannot supply both '{format_name}' and 'FORMAT' properties, as 'FORMAT' sets both key and value "
+                f"formats. Either use just 'FORMAT', or use 'KEY_FORMAT' and 'VALUE_FORMAT'."
+            )
+    for name in properties:
+        if name in _WHOLE:
+            integer(properties, name)
+    for name in ("KEY_DELIMITER", "VALUE_DELIMITER"):
+        _delimiter(properties, name, ",")
+    _check_wrap(properties)
+    _check_protobuf(properties)
+
+
+def _check_wrap(properties: Properties) -> None:
+    wrap = properties.get("WRAP_SINGLE_VALUE")
+    if wrap is not None and str(wrap).lower() not in ("true", "false"):
+        raise PrepareError(
+            f"Invalid value {wrap} for property WRAP_SINGLE_VALUE: Expected value to be either true or false"
         )
+
+
+def _check_protobuf(properties: Properties) -> None:
+    """Refuse what only PROTOBUF has: that format is not among those of this engine."""
+    for name in ("KEY_PROTOBUF_NULLABLE_REPRESENTATION", "VALUE_PROTOBUF_NULLABLE_REPRESENTATION"):
+        if name in properties:
+            raise PrepareError(f"Property {name} can only be enabled with protobuf format")
 
 
 def integer(properties: Properties, name: str) -> int | None:
-    """Return a whole number, or None when it is not given. Raises StatementError when it is something else."""
+    """Return a whole number, or None when it is not given. Raises PrepareError when it is something else."""
     value = properties.get(name)
     if value is None:
         return None
+    kind, bits = _WHOLE[name]
     try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise StatementError(f"Invalid value {value} for configuration {name}: not a number") from None
+        number = int(str(value))
+    except ValueError:
+        number = 2**bits
+    if isinstance(value, bool) or not -(2**bits) <= number < 2**bits:
+        raise PrepareError(f"Invalid value {value} for property {name}: Not a number of type {kind}")
+    return number
 
 
-def key_format(properties: Properties, default: FormatSpec) -> FormatSpec:
-    """Return the format of keys; `default` where nothing is said."""
+def key_format(properties: Properties, default: FormatSpec, source_name: str) -> FormatSpec:
+    """Return the format of keys; `default` where nothing is said. Raises StatementError when they do not fit."""
     name = properties.get("KEY_FORMAT", properties.get("FORMAT"))
-    delimiter = _delimiter(properties.get("KEY_DELIMITER"), default.delimiter)
-    if name is None:
-        return FormatSpec(default.name, delimiter, full_name=default.full_name)
-    return FormatSpec(_format(name), delimiter, full_name=properties.get("KEY_SCHEMA_FULL_NAME"))
+    chosen = default.name if name is None else _format(name)
+    _check_options(chosen, _full_name(properties, "KEY_SCHEMA_FULL_NAME"), properties, "KEY")
+    delimiter = _delimiter(properties, "KEY_DELIMITER", default.delimiter if chosen == default.name else ",")
+    full_name = _full_name(properties, "KEY_SCHEMA_FULL_NAME")
+    if chosen == "AVRO" and full_name is None:
+        full_name = f"io.confluent.ksql.avro_schemas.{_camel(source_name)}Key"
+    return FormatSpec(chosen, delimiter, False, full_name, integer(properties, "KEY_SCHEMA_ID"))
 
 
-def value_format(properties: Properties, default: FormatSpec | None) -> FormatSpec:
-    """Return the format of values. Raises StatementError when none is given and there is no `default`."""
+def value_format(properties: Properties, default: FormatSpec | None, wraps: bool) -> FormatSpec:
+    """Return the format of values; `wraps` is what a single column does when nothing is said.
+
+    Raises StatementError when no format is given and there is no `default`, or when options do not fit.
+    """
     name = properties.get("VALUE_FORMAT", properties.get("FORMAT"))
     if name is None and default is None:
         raise StatementError(
-            "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. "
-            "Either provide one or set a default via the 'ksql.persistence.default.format.value' "
-            "config."
+            "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. Either provide one or set a "
+            "default via the 'ksql.persistence.default.format.value' config."
         )
     chosen = _format(name) if name is not None else (default or FormatSpec("JSON")).name
-    delimiter = _delimiter(properties.get("VALUE_DELIMITER"), default.delimiter if default else ",")
+    given = "VALUE_AVRO_SCHEMA_FULL_NAME" in properties
+    full_name = _full_name(properties, "VALUE_AVRO_SCHEMA_FULL_NAME" if given else "VALUE_SCHEMA_FULL_NAME")
+    _check_options(chosen, full_name, properties, "VALUE")
+    inherited = default.delimiter if default is not None and chosen == default.name else ","
+    delimiter = _delimiter(properties, "VALUE_DELIMITER", inherited)
     wrap = properties.get("WRAP_SINGLE_VALUE")
-    if wrap is not None and chosen in ("DELIMITED", "KAFKA", "NONE"):
-        raise StatementError(f"Format '{chosen}' does not support 'WRAP_SINGLE_VALUE' set to '{str(wrap).lower()}'.")
-    full_name = properties.get("VALUE_AVRO_SCHEMA_FULL_NAME", properties.get("VALUE_SCHEMA_FULL_NAME"))
-    return FormatSpec(chosen, delimiter, str(wrap).lower() != "false", full_name)
+    wrapped = wraps if wrap is None else str(wrap).lower() == "true"
+    return FormatSpec(chosen, delimiter, wrapped, full_name, integer(properties, "VALUE_SCHEMA_ID"))
+
+
+def _full_name(properties: Properties, name: str) -> str | None:
+    value = properties.get(name)
+    return None if value is None else str(value).strip()
+
+
+def _check_options(chosen: str, full_name: str | None, properties: Properties, part: str) -> None:
+    options = []
+    if full_name is not None and chosen != "AVRO":
+        options.append("fullSchemaName")
+    if f"{part}_DELIMITER" in properties and chosen != "DELIMITED":
+        options.append("delimiter")
+    if f"{part}_SCHEMA_ID" in properties and chosen != "AVRO":
+        options.append("schemaId")
+    if options:
+        raise StatementError(f"{chosen} does not support the following configs: [{', '.join(options)}]")
+    if full_name == "":
+        raise StatementError("fullSchemaName cannot be empty. Format configuration: {fullSchemaName=}")
 
 
 def _format(name: Any) -> str:
@@ -87,13 +155,26 @@ def _format(name: Any) -> str:
     return upper
 
 
-def _delimiter(value: Any, default: str) -> str:
+def _camel(name: str) -> str:
+    """Return a source's name in the form of a record's: `ORDER_LINES` is `OrderLines`."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _delimiter(properties: Properties, name: str, default: str) -> str:
+    value = properties.get(name)
     if value is None:
         return default
-    text = _DELIMITERS.get(str(value).upper(), str(value))
-    if len(text) != 1:
-        raise StatementError(f"Invalid delimiter value: '{value}'. Delimiter must be a single character or TAB,SPACE")
-    return text
+    text = _DELIMITERS.get(str(value), str(value))
+    if text == "":
+        problem = (
+            "Delimiter cannot be empty, if you meant to have a tab or space for delimiter, please use the special "
+            "values 'TAB' or 'SPACE'"
+        )
+    elif len(text) != 1:
+        problem = f"Invalid delimiter value: '{value}'. Delimiter must be a single character or TAB,SPACE"
+    else:
+        return text
+    raise PrepareError(f"Configuration {name} is invalid: {problem}\nExample valid value: ';'")
 
 
 def time_column(properties: Properties, schema: Schema) -> TimeColumn | None:
@@ -102,61 +183,20 @@ def time_column(properties: Properties, schema: Schema) -> TimeColumn | None:
     if name is None:
         return None
     text = str(name)
-    text = text[1:-1] if text[:1] == "`" else text.upper()
+    text = text[1:-1] if text[:1] in ("`", '"') and len(text) > 1 else text.upper()
     pattern = properties.get("TIMESTAMP_FORMAT")
     found = next((column for column in schema.columns if column.name == text), None)
     if found is None:
         raise StatementError(f"The TIMESTAMP column set in the WITH clause does not exist in the schema: '{text}'")
     if found.type.base == "STRING" and pattern is None:
-        raise StatementError(
-            f"A String timestamp field has been specified without also specifying the {'timestamp_format'}"
-        )
+        raise StatementError("A String timestamp field has been specified without also specifying the timestamp_format")
     if found.type.base not in ("BIGINT", "TIMESTAMP", "STRING"):
         raise StatementError(
-            f"Timestamp column, {text}, should be LONG(INT64), TIMESTAMP, or a String with a timestamp_format specified"
+            f"Timestamp column, `{text}`, should be LONG(INT64), TIMESTAMP, or a String with a timestamp_format "
+            f"specified"
+        )
+    if found.type.base != "STRING" and pattern is not None:
+        raise StatementError(
+            "'TIMESTAMP_FORMAT' set in the WITH clause can only be used when the timestamp column is of type STRING."
         )
     return TimeColumn(text, str(pattern) if pattern is not None else None)
-
-
-def check_format(spec: FormatSpec, schema: Schema, is_key: bool) -> None:
-    """Raise StatementError when a format cannot hold the columns of a key or value."""
-    columns = schema.key if is_key else schema.value
-    what = "Key" if is_key else "Value"
-    if spec.name == "KAFKA":
-        if len(columns) > 1:
-            names = ", ".join(f"`{column.name}` {column.type}" for column in columns)
-            raise StatementError(f"The 'KAFKA' format only supports a single field. Got: [{names}]")
-        for column in columns:
-            if column.type.base not in ("INTEGER", "BIGINT", "DOUBLE", "STRING", "BYTES"):
-                raise StatementError(
-                    f"The 'KAFKA' format does not support type '{column.type.base}', column: `{column.name}`"
-                )
-    if spec.name == "DELIMITED":
-        for column in columns:
-            if column.type.base in ("ARRAY", "MAP", "STRUCT"):
-                raise StatementError(
-                    f"The 'DELIMITED' format does not support type '{column.type.base}', column: `{column.name}`"
-                )
-    if spec.name == "NONE" and columns:
-        raise StatementError(
-            f"The 'NONE' format can only be used when no columns are defined. Got: "
-            f"[{', '.join(str(column.name) for column in columns)}]"
-        )
-    if spec.name == "JSON":
-        for column in columns:
-            _check_json(column.type)
-    if is_key and any(_has_map(column.type) for column in columns):
-        raise StatementError(f"{what} columns cannot contain maps")
-
-
-def _check_json(kind: Any) -> None:
-    if kind.base == "MAP" and kind.key and kind.key.base != "STRING":
-        raise StatementError(f"JSON only supports MAP types with STRING keys, not {kind}")
-    for inner in [kind.item, *(field for _, field in kind.fields)]:
-        if inner is not None:
-            _check_json(inner)
-
-
-def _has_map(kind: Any) -> bool:
-    inner = [kind.item, *(field for _, field in kind.fields)]
-    return kind.base == "MAP" or any(one is not None and _has_map(one) for one in inner)

@@ -78,7 +78,7 @@ def single_columns(source: Source, alias: str, pseudo: bool) -> list[ScopeColumn
     ]
     if source.window is not None:
         columns += bounds_columns(alias, len(source.schema.key))
-    held = [(column.name, column.type, False) for column in source.schema.value]
+    held = [(column.name, column.type, False) for column in source.row_columns]
     held += [(name, kind, True) for name, kind in PSEUDO] if pseudo else []
     columns += [
         ScopeColumn(alias, name, kind, f"v[{place}]", hidden=hidden) for place, (name, kind, hidden) in enumerate(held)
@@ -102,7 +102,7 @@ def _joined_columns(sides: list[_Side], pseudo: bool) -> tuple[list[ScopeColumn]
         schema = side.source.schema
         held = [(column.name, column.type, True, False) for column in schema.key]
         held += [(name, BIGINT, False, True) for name in WINDOW_BOUNDS] if side.source.window else []
-        held += [(column.name, column.type, False, False) for column in schema.value]
+        held += [(column.name, column.type, False, False) for column in side.source.row_columns]
         held += [(name, kind, False, True) for name, kind in PSEUDO] if pseudo else []
         columns += [
             ScopeColumn(side.ref.alias, name, kind, f"v[{offset + place}]", is_key, hidden)

@@ -25,10 +25,11 @@ from ksql_engine.dialect.statements import (
 from ksql_engine.errors import KsqlError, NotReadyError, StatementError
 from ksql_engine.formats.factory import StandardFormats
 from ksql_engine.functions.registry import builtin_functions
+from ksql_engine.plan.declare import plan_source
 from ksql_engine.plan.metastore import Metastore, QueryInfo
 from ksql_engine.plan.model import STREAM, QueryPlan, Source
 from ksql_engine.plan.shape import check_shape
-from ksql_engine.plan.sources import plan_create_as, plan_insert, plan_source
+from ksql_engine.plan.sources import plan_create_as, plan_insert
 from ksql_engine.runtime.catalog import Catalog, Command
 from ksql_engine.runtime.query_task import QueryParts, QueryTask
 from ksql_engine.runtime.registry_client import RegistryClient

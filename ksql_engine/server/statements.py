@@ -8,7 +8,8 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from ksql_engine.dialect.parser import parse_statement, split_statements, substitute
+from ksql_engine.dialect.ast import Place
+from ksql_engine.dialect.parser import parse_statement, split_with_places
 from ksql_engine.dialect.statements import (
     CreateAsSelect,
     CreateSource,
@@ -28,9 +29,11 @@ from ksql_engine.dialect.statements import (
     Show,
     Statement,
 )
+from ksql_engine.dialect.variables import substitute
 from ksql_engine.errors import KsqlError, ParseError, StatementError, WrongEndpointError
+from ksql_engine.plan.declare import plan_source
 from ksql_engine.plan.queries import plan_query
-from ksql_engine.plan.sources import plan_create_as, plan_insert, plan_source
+from ksql_engine.plan.sources import plan_create_as, plan_insert
 from ksql_engine.runtime.engine import Engine, describe_failure
 from ksql_engine.runtime.insert import insert_values
 from ksql_engine.server import entities
@@ -97,22 +100,22 @@ class StatementRunner:
         Raises FailedStatement at the first that fails; those before it stay done.
         """
         try:
-            texts = split_statements(text)
+            texts = split_with_places(text)
         except ParseError as error:
             raise FailedStatement(error, text, []) from error
         done: list[Entity] = []
-        for one in texts:
+        for one, place in texts:
             try:
-                answer = self._one(one, request)
+                answer = self._one(one, place, request)
             except (KsqlError, KafkaException) as error:
                 raise FailedStatement(error, one, done) from error
             if answer is not None:
                 done.append(answer)
         return done
 
-    def _one(self, text: str, request: Request) -> Entity | None:
+    def _one(self, text: str, place: Place, request: Request) -> Entity | None:
         self._engine.check_ready()
-        statement = parse_statement(substitute(text, request.variables), self._engine.metastore.types)
+        statement = parse_statement(substitute(text, request.variables, place), self._engine.metastore.types, place)
         with self._engine.lock:
             return self._handlers[type(statement)](statement, request)
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from ksql_engine.dialect.parser import parse_statement, substitute
+from ksql_engine.dialect.parser import parse_statement
 from ksql_engine.dialect.statements import PrintTopic, Query, SelectStatement
+from ksql_engine.dialect.variables import substitute
 from ksql_engine.errors import KsqlError, StatementError
 from ksql_engine.formats.json_format import json_encoder
 from ksql_engine.plan.model import Schema

@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksql_engine.dialect import ast
-from ksql_engine.dialect.parser import parse_statement, split_statements
+from ksql_engine.dialect.parser import parse_statement, split_statements, split_with_places
 from ksql_engine.dialect.statements import (
+    AlterSource,
+    AssertSchema,
+    AssertTopic,
     CreateAsSelect,
     CreateSource,
     DropSource,
@@ -20,7 +23,8 @@ from ksql_engine.dialect.statements import (
     Show,
 )
 from ksql_engine.dialect.text import expression_text
-from ksql_engine.errors import ParseError
+from ksql_engine.dialect.variables import substitute
+from ksql_engine.errors import ParseError, PrepareError, StatementError
 
 
 def shown(text: str) -> str:
@@ -58,16 +62,13 @@ def test_precedence_and_forms(text: str, expected: str) -> None:
     ("text", "line", "column"),
     [
         ("SELECT a FROM s ORDER BY a;", 1, 23),
-        ("CREATE STREAM s (a FOO) WITH (KAFKA_TOPIC='t');", 1, 20),
         ("CREATE\n  VIEW v;", 2, 3),
         ("SELECT a,\n  FROM s;", 2, 3),
         ("SELECT 'open FROM s;", 1, 8),
         ("SELECT a FROM (SELECT b FROM c);", 1, 15),
         ("SELECT a FROM s UNION SELECT b FROM t;", 1, 23),
-        ("CREATE STREAM s (a DECIMAL(2, 3));", 1, 33),
         ("CREATE STREAM s (a INT) WITH (X=1, X=2);", 1, 36),
         ("DROP STREAM s DELETE;", 1, 15),
-        ("SELECT 99999999999999999999 FROM s;", 1, 29),
         ("SELECT a FROM s WINDOW TUMBLING (SIZE 1 PARSEC) GROUP BY a;", 1, 41),
         ("", 1, 1),
     ],
@@ -77,6 +78,93 @@ def test_errors_have_their_place(text: str, line: int, column: int) -> None:
         parse_statement(text)
     assert (found.value.line, found.value.column) == (line, column)
     assert str(found.value).startswith(f"line {line}:{column}: Syntax Error")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("CREATE STREAM s (a FOO) WITH (KAFKA_TOPIC='t');", "line 1:20: Cannot resolve unknown type or alias: FOO"),
+        ("CREATE STREAM s (a DECIMAL(2, 3));", "line 1:27: DECIMAL precision must be >= scale: DECIMAL(2,3)"),
+        ("SELECT 99999999999999999999 FROM s;", "line 1:9: Invalid numeric literal: 99999999999999999999"),
+        ("SELECT 1.8E308 FROM s;", "line 1:9: Number overflows DOUBLE: 1.8E308"),
+        ("SELECT a FROM s LIMIT few;", "Value must be integer for command: LIMIT"),
+        ("INSERT INTO s (a) VALUES (1, 2);", "Expected number columns and values to match: 1, 2"),
+    ],
+)
+def test_what_is_wrong_in_itself_is_no_syntax_error(text: str, message: str) -> None:
+    with pytest.raises(PrepareError) as found:
+        parse_statement(text)
+    assert str(found.value) == f"Failed to prepare statement: {message}"
+
+
+def test_places_count_from_the_start_of_the_whole_text() -> None:
+    statement, place = split_with_places("SHOW STREAMS;\n  SELECT , FROM s;")[1]
+    with pytest.raises(ParseError) as found:
+        parse_statement(statement, start=place)
+    assert (found.value.line, found.value.column) == (2, 10)
+    assert str(found.value).endswith("Statement: SELECT , FROM s;")
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("SHOW ${what};", "SHOW STREAMS;"),
+        (
+            "CREATE STREAM ${name} (a INT) WITH (KAFKA_TOPIC='${topic}-x');",
+            "CREATE STREAM n1 (a INT) WITH (KAFKA_TOPIC='it''s-x');",
+        ),
+        ("SELECT '${unknown}', ${text}, ${number} FROM s;", "SELECT '${unknown}', 'it''s', -1.5 FROM s;"),
+        ("SELECT a -- ${what}\nFROM s;", "SELECT a -- ${what}\nFROM s;"),
+    ],
+)
+def test_variables_stand_for_one_name_or_one_literal(text: str, made: str) -> None:
+    known = {"what": "STREAMS", "name": "n1", "topic": "it's", "text": "'it''s'", "number": "-1.5"}
+    assert substitute(text, known) == made
+
+
+@pytest.mark.parametrize("value", ["a; DROP STREAM s", "1 OR 1 = 1", "", "@x"])
+def test_a_variable_cannot_change_the_shape_of_a_statement(value: str) -> None:
+    with pytest.raises(StatementError):
+        parse_statement(substitute("SELECT a FROM s WHERE a = ${x};", {"x": value}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE SOURCE CONNECTOR c WITH ('a'='b');",
+        "CREATE SINK CONNECTOR c WITH ('a'='b');",
+        "DROP CONNECTOR c;",
+        "DESCRIBE CONNECTOR c;",
+        "SHOW CONNECTORS;",
+        "SHOW CONNECTOR PLUGINS;",
+        "ALTER SYSTEM 'a'='b';",
+        "ASSERT VALUES s (a) VALUES (1);",
+    ],
+)
+def test_statements_of_other_parts_of_ksqldb_are_refused(text: str) -> None:
+    with pytest.raises(StatementError):
+        parse_statement(text)
+
+
+def test_statements_about_columns_topics_and_schemas() -> None:
+    source = parse_statement(
+        "CREATE STREAM s (k INT KEY, a BYTES HEADER('x'), h BYTES HEADERS) WITH (KAFKA_TOPIC='t');"
+    )
+    assert isinstance(source, CreateSource)
+    assert [(column.role, column.header) for column in source.columns] == [
+        ("KEY", None),
+        ("HEADERS", "x"),
+        ("HEADERS", None),
+    ]
+    alter = parse_statement("ALTER STREAM s ADD COLUMN a INT, ADD b VARCHAR(STRING);")
+    assert isinstance(alter, AlterSource)
+    assert [(column.name, str(column.type)) for column in alter.columns] == [("A", "INTEGER"), ("B", "STRING")]
+    topic = parse_statement("ASSERT NOT EXISTS TOPIC 'a-b' WITH (PARTITIONS=2) TIMEOUT 3 SECONDS;")
+    assert isinstance(topic, AssertTopic)
+    assert (topic.topic, topic.properties, topic.exists, topic.timeout) == ("a-b", {"PARTITIONS": 2}, False, 3000)
+    schema = parse_statement("ASSERT SCHEMA SUBJECT a-value ID 3;")
+    assert isinstance(schema, AssertSchema)
+    assert (schema.subject, schema.schema_id, schema.exists, schema.timeout) == ("a-value", 3, True, 1000)
 
 
 def test_statements_are_split_with_their_text() -> None:
@@ -115,6 +203,8 @@ def test_kinds_of_statements() -> None:
 def test_any_text_is_a_statement_or_an_error_with_a_place(text: str) -> None:
     try:
         parse_statement(text)
+    except PrepareError as error:
+        assert str(error).startswith("Failed to prepare statement: ")
     except ParseError as error:
         assert error.line >= 1
         assert error.column >= 1

@@ -10,9 +10,9 @@ from ksql_engine.dialect.parser import parse_statement
 from ksql_engine.dialect.statements import CreateSource
 from ksql_engine.errors import DeserializationError, StatementError
 from ksql_engine.formats.window_keys import windowed_reader, windowed_writer
+from ksql_engine.plan.declare import plan_source
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import Source, WindowInfo
-from ksql_engine.plan.sources import plan_source
 from ksql_engine.types import Row
 
 

@@ -1,0 +1,43 @@
+"""The settings that change what a statement means: a server's configuration with a session's SET on top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Config = Mapping[str, Any]
+"""Properties by name; a name may carry the prefix `ksql.streams.`."""
+
+NO_CONFIG: Final[Config] = {}
+
+
+def text(config: Config, name: str, default: str) -> str:
+    """Return a property as text, or `default` where it is not set or empty."""
+    value = config.get(name)
+    return default if value is None or value == "" else str(value)
+
+
+def flag(config: Config, name: str, default: bool) -> bool:
+    """Return a property as a truth value, or `default` where it is not set."""
+    value = config.get(name)
+    return default if value is None else str(value).lower() == "true"
+
+
+def default_key_format(config: Config) -> str:
+    """Return the format of keys whose statement names none."""
+    return text(config, "ksql.persistence.default.format.key", "KAFKA")
+
+
+def default_value_format(config: Config) -> str | None:
+    """Return the format of values whose statement names none, or None: it has to name one."""
+    return text(config, "ksql.persistence.default.format.value", "") or None
+
+
+def wraps_single_values(config: Config) -> bool:
+    """Tell whether a single value column stands in a record when the statement does not say."""
+    return flag(config, "ksql.persistence.wrap.single.values", True)
+
+
+def topic_prefix(config: Config) -> str:
+    """Return what the topic of a CREATE .. AS SELECT without KAFKA_TOPIC begins with."""
+    return text(config, "ksql.output.topic.name.prefix", "")
