@@ -10,19 +10,25 @@ from ksql_engine.formats.base import Formats
 from ksql_engine.operators.aggregate import aggregate_operator
 from ksql_engine.operators.base import Emit, Report
 from ksql_engine.operators.endpoints import Decode, Message, decoder
-from ksql_engine.operators.joins import stream_table_operators, table_join_operators
+from ksql_engine.operators.joins import side_operator, stream_table_operators
 from ksql_engine.operators.result import TableResult
 from ksql_engine.operators.rowwise import filter_operator, project_operator
+from ksql_engine.operators.stream_joins import stream_join_operators
+from ksql_engine.operators.table_joins import foreign_join_operators, table_join_operators
 from ksql_engine.plan.model import (
     TABLE,
     AggregateStep,
     FilterStep,
+    ForeignJoinStep,
     ProjectStep,
     QueryPlan,
+    SideStep,
     SourceStep,
     Step,
+    StreamJoinStep,
     StreamTableJoinStep,
     TableJoinStep,
+    inputs_of,
 )
 from ksql_engine.state.store import State
 
@@ -90,20 +96,28 @@ class Pipeline:
         if isinstance(step, SourceStep):
             entry = (decoder(step, self._formats), emit, step.source.name)
             self._entries.setdefault(step.source.topic, []).append(entry)
-        elif isinstance(step, FilterStep):
-            self._build(step.input, filter_operator(step, emit, self._report))
-        elif isinstance(step, ProjectStep):
-            self._build(step.input, project_operator(step, emit, self._report))
-        elif isinstance(step, AggregateStep):
-            self._build(step.input, aggregate_operator(step, emit, self._report, self._state, self._name("aggregate")))
-        elif isinstance(step, TableJoinStep):
-            operators = table_join_operators(step, emit, self._state, self._name("join"))
-            for one, operator in zip(step.inputs, operators, strict=True):
-                self._build(one, operator)
-        else:
-            self._build_stream_table(step, emit)
+            return
+        for one, operator in zip(inputs_of(step), self._operators(step, emit), strict=True):
+            self._build(one, operator)
 
-    def _build_stream_table(self, step: StreamTableJoinStep, emit: Emit) -> None:
-        stream, table = stream_table_operators(step, emit, self._report, self._state, self._name("lookup"))
-        self._build(step.stream, stream)
-        self._build(step.table, table)
+    def _operators(self, step: Step, emit: Emit) -> tuple[Emit, ...]:
+        """Return one operator for each input of a step."""
+        if isinstance(step, FilterStep):
+            return (filter_operator(step, emit, self._report),)
+        if isinstance(step, ProjectStep):
+            return (project_operator(step, emit, self._report),)
+        if isinstance(step, SideStep):
+            return (side_operator(step, emit, self._report),)
+        if isinstance(step, AggregateStep):
+            return (aggregate_operator(step, emit, self._report, self._state, self._name("aggregate")),)
+        return self._join_operators(step, emit)
+
+    def _join_operators(self, step: Step, emit: Emit) -> tuple[Emit, ...]:
+        if isinstance(step, TableJoinStep):
+            return table_join_operators(step, emit, self._state, self._name("join"))
+        if isinstance(step, StreamTableJoinStep):
+            return stream_table_operators(step, emit, self._state, self._name("lookup"))
+        if isinstance(step, StreamJoinStep):
+            return stream_join_operators(step, emit, self._state, self._name("stream-join"))
+        assert isinstance(step, ForeignJoinStep)  # noqa: S101 - the last of the steps
+        return foreign_join_operators(step, emit, self._report, self._state, self._name("foreign-join"))

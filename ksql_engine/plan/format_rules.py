@@ -36,15 +36,20 @@ def check_wrapping(properties: Properties, spec: FormatSpec, schema: Schema) -> 
 
 def check_formats(key: FormatSpec, value: FormatSpec, schema: Schema) -> None:
     """Raise StatementError when a source's formats cannot hold its columns."""
-    for column in schema.key:
+    check_key_types(schema.key)
+    _check(key, schema.key, is_key=True)
+    _check(value, schema.value, is_key=False)
+
+
+def check_key_types(columns: Sequence[Column]) -> None:
+    """Raise StatementError when a key column holds a map: equal maps may have different bytes."""
+    for column in columns:
         if _has_map(column.type):
             raise StatementError(
                 "Map keys, including types that contain maps, are not supported as they may lead to unexpected "
                 f"behavior due to inconsistent serialization. Key column name: `{column.name}`. "
                 f"Column type: {column.type}. See https://github.com/confluentinc/ksql/issues/6621 for more."
             )
-    _check(key, schema.key, is_key=True)
-    _check(value, schema.value, is_key=False)
 
 
 def _check(spec: FormatSpec, columns: Sequence[Column], *, is_key: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -158,6 +158,47 @@ class AggregateStep:
 
 
 @dataclass(frozen=True)
+class SideStep:
+    """A join's input: rows ready to be put side by side, under the key they are joined on.
+
+    With `whole` the key comes first in the value. Where `key` is given, it makes the new key from key and value. Of a
+    stream, records without a value or with a null in the key are left out: they join with nothing.
+    """
+
+    input: Step
+    whole: bool
+    key: Projection | None
+    table: bool
+
+
+@dataclass(frozen=True)
+class StreamJoinStep:
+    """Joins streams on their keys within time: right from `before` ms before to `after` ms after left.
+
+    With `grace` (ms) rows without a partner wait until no record in time can match them any more; without, they are
+    passed on at once, and again with each partner.
+    """
+
+    left: Step
+    right: Step
+    kind: str
+    widths: tuple[int, int]
+    before: int
+    after: int
+    grace: int | None
+
+
+@dataclass(frozen=True)
+class StreamTableJoinStep:
+    """Looks each stream row's key up in the table; the value is both rows side by side."""
+
+    stream: Step
+    table: Step
+    kind: str
+    table_width: int
+
+
+@dataclass(frozen=True)
 class TableJoinStep:
     """Joins tables on their keys; `kinds[i]` joins input i+1 to all before it; the value is all rows side by side."""
 
@@ -167,31 +208,48 @@ class TableJoinStep:
 
 
 @dataclass(frozen=True)
-class StreamTableJoinStep:
-    """Looks each stream row's `key` up in the table; the value is both rows side by side."""
+class ForeignJoinStep:
+    """Joins each left row to the right row whose key is `foreign` of the left; the key stays the left's."""
 
-    stream: Step
-    table: Step
-    key: Projection
+    left: Step
+    right: Step
+    foreign: Projection
     kind: str
-    table_width: int
+    right_width: int
+    text: str
 
 
-Step = SourceStep | FilterStep | ProjectStep | AggregateStep | TableJoinStep | StreamTableJoinStep
+Step = (
+    SourceStep
+    | FilterStep
+    | ProjectStep
+    | AggregateStep
+    | SideStep
+    | StreamJoinStep
+    | StreamTableJoinStep
+    | TableJoinStep
+    | ForeignJoinStep
+)
+
+
+def inputs_of(step: Step) -> tuple[Step, ...]:
+    """Return the steps that `step` reads, from left to right."""
+    if isinstance(step, SourceStep):
+        return ()
+    if isinstance(step, TableJoinStep):
+        return step.inputs
+    if isinstance(step, StreamTableJoinStep):
+        return (step.stream, step.table)
+    if isinstance(step, (StreamJoinStep, ForeignJoinStep)):
+        return (step.left, step.right)
+    return (step.input,)
 
 
 def sources_of(step: Step) -> tuple[SourceStep, ...]:
     """Return the source steps under `step`, from left to right."""
     if isinstance(step, SourceStep):
         return (step,)
-    inputs: Sequence[Step]
-    if isinstance(step, TableJoinStep):
-        inputs = step.inputs
-    elif isinstance(step, StreamTableJoinStep):
-        inputs = (step.stream, step.table)
-    else:
-        inputs = (step.input,)
-    return tuple(found for one in inputs for found in sources_of(one))
+    return tuple(found for one in inputs_of(step) for found in sources_of(one))
 
 
 @dataclass(frozen=True)

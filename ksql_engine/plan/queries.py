@@ -14,6 +14,7 @@ from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import compile_projection
 from ksql_engine.functions.registry import FunctionRegistry
 from ksql_engine.plan.grouping import group, partition
+from ksql_engine.plan.joins import join_sources
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import (
     PSEUDO_NAMES,
@@ -26,7 +27,8 @@ from ksql_engine.plan.model import (
     Source,
     Step,
 )
-from ksql_engine.plan.relation import Relation, from_clause
+from ksql_engine.plan.relation import Relation, source_relation
+from ksql_engine.plan.result_keys import split_keys
 from ksql_engine.plan.select import Selected, check_reserved, expand, references
 from ksql_engine.types import BOOLEAN
 
@@ -47,7 +49,7 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     _check_supported(query)
     if target is not None:
         _check_sources(query, metastore)
-    relation = from_clause(query, metastore, functions, _uses_pseudo(query))
+    relation = _rows(query, metastore, functions)
     filtered = query.where is not None
     if query.where is not None:
         relation = _filtered(relation, query.where, functions, "WHERE")
@@ -69,6 +71,15 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     names = [query.source.name, *(join.right.name for join in query.joins)]
     plan = QueryPlan(step, relation.kind, schema, None, filtered, query.limit, tuple(names), relation.window)
     return Planned(plan, relation.left)
+
+
+def _rows(query: Query, metastore: Metastore, functions: FunctionRegistry) -> Relation:
+    """Return the rows of FROM and JOIN."""
+    refs = [query.source, *(join.right for join in query.joins)]
+    sources = [(ref, metastore.source(ref.name)) for ref in refs]
+    if query.joins:
+        return join_sources(sources, query.joins, functions, _uses_pseudo(query))
+    return source_relation(sources[0][1], query.source.alias, _uses_pseudo(query))
 
 
 def _check_supported(query: Query) -> None:
@@ -93,7 +104,7 @@ def _check_sources(query: Query, metastore: Metastore) -> None:
 
 def _uses_pseudo(query: Query) -> bool:
     expressions = [item.expression for item in query.items] + [query.where, query.having]
-    expressions += [*query.group_by, *query.partition_by]
+    expressions += [*query.group_by, *query.partition_by, *(join.condition for join in query.joins)]
     return any(ref.name in PSEUDO_NAMES for expr in expressions if expr is not None for ref in references(expr))
 
 
@@ -135,7 +146,7 @@ def _project(
 ) -> tuple[Step, Schema]:
     """Return the last step and the schema of the result: key columns apart for a persistent query."""
     compiler = Compiler(relation.scope, functions)
-    keys, values = _split(relation, selected, compiler) if target is not None else ({}, list(selected))
+    keys, values = split_keys(relation, selected, target) if target is not None else ({}, list(selected))
     codes: list[tuple[str, Code]] = []
     for column in values:
         code = compiler.code(column.expression)
@@ -144,82 +155,6 @@ def _project(
                 "Can't infer a type of null. Please explicitly cast it to a required type, e.g. CAST(null AS VARCHAR)."
             )
         codes.append((column.name, code))
-    if target is not None:
-        _check_keys(relation, keys, target)
     key_columns = tuple(Column(keys.get(place, column.name), column.type) for place, column in enumerate(relation.keys))
-    if target is not None:
-        _check_clash(key_columns, values)
     schema = Schema(key_columns, tuple(Column(name, code.type) for name, code in codes))
     return ProjectStep(relation.step, None, compile_projection(compiler, codes)), schema
-
-
-def _check_clash(keys: Sequence[Column], values: Sequence[Selected]) -> None:
-    names = {column.name for column in keys}
-    for column in values:
-        if column.name in names:
-            raise StatementError(f"The projection contains a column name twice: `{column.name}`")
-
-
-def _split(
-    relation: Relation, selected: Sequence[Selected], compiler: Compiler
-) -> tuple[dict[int, str], list[Selected]]:
-    """Return the names of the key columns by position, and the value columns."""
-    keys: dict[int, str] = {}
-    values: list[Selected] = []
-    for column in selected:
-        place = _key_place(relation, column.expression, compiler)
-        if place is None or (relation.joined and place in keys):
-            values.append(column)
-        elif place in keys:
-            raise StatementError(
-                f"The projection contains a key column more than once: `{keys[place]}` and `{column.name}`.\n"
-                f"Each key column must only be in the projection once. If you intended to copy the key into the "
-                f"value, then consider using the AS_VALUE function to indicate which key reference should be copied."
-            )
-        else:
-            keys[place] = column.name
-    return _prefer_left(relation, selected, keys, values, compiler)
-
-
-def _prefer_left(
-    relation: Relation, selected: Sequence[Selected], keys: dict[int, str], values: list[Selected], compiler: Compiler
-) -> tuple[dict[int, str], list[Selected]]:
-    """In a join, let the left source's column be the key when several equal columns are selected."""
-    if not relation.joined or 0 not in keys:
-        return keys, values
-    mine = [column for column in selected if _key_place(relation, column.expression, compiler) is not None]
-    left = relation.scope.columns[0].source
-    chosen = next((c for c in mine if isinstance(c.expression, ast.ColumnRef) and c.expression.source == left), mine[0])
-    return {0: chosen.name}, [column for column in selected if column is not chosen]
-
-
-def _key_place(relation: Relation, expr: ast.Expr, compiler: Compiler) -> int | None:
-    """Return which key column `expr` is, or None when it is a value."""
-    if not isinstance(expr, ast.ColumnRef):
-        return None
-    column = compiler.scope.find(expr)
-    if column is None or not column.is_key:
-        return None
-    if relation.joined:
-        return 0
-    return int(column.code[2:-1])
-
-
-def _check_keys(relation: Relation, keys: dict[int, str], target: str) -> None:
-    missing = [column for place, column in enumerate(relation.keys) if place not in keys]
-    if not missing:
-        return
-    if relation.joined:
-        options = [f"{c.source}.{c.name}" for c in relation.scope.columns if c.is_key]
-        raise StatementError(
-            f"Key missing from projection (ie, SELECT).\nThe query used to build `{target}` must include the join "
-            f"expressions {' or '.join(options)} in its projection (eg, SELECT {options[0]}...)."
-        )
-    names = ", ".join(column.name for column in missing)
-    plural = "s" if len(missing) > 1 else ""
-    grouped = relation.kind == TABLE and relation.scope.columns[0].source is None
-    raise StatementError(
-        f"Key missing from projection (ie, SELECT).\nThe query used to build `{target}` must include the "
-        f"{'grouping expression' if grouped else 'key column'}{plural} {names} in its projection "
-        f"(eg, SELECT {names}...)."
-    )

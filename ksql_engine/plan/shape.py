@@ -5,32 +5,40 @@ from __future__ import annotations
 from ksql_engine.errors import StatementError
 from ksql_engine.plan.model import (
     AggregateStep,
-    FilterStep,
-    ProjectStep,
+    ForeignJoinStep,
     QueryPlan,
     SourceStep,
     Step,
+    StreamJoinStep,
     StreamTableJoinStep,
     TableJoinStep,
+    inputs_of,
 )
 
 
 def shape(step: Step) -> tuple[str, ...]:
     """Return the stateful parts of a plan, in order; filters and projections leave no trace."""
+    inner = tuple(part for one in inputs_of(step) for part in shape(one))
+    own = _own(step)
+    return inner if own is None else (*inner, own)
+
+
+def _own(step: Step) -> str | None:
     if isinstance(step, SourceStep):
-        return (f"source {step.source.name} pseudo={step.pseudo}",)
-    if isinstance(step, (FilterStep, ProjectStep)):
-        return shape(step.input)
+        return f"source {step.source.name} pseudo={step.pseudo}"
     if isinstance(step, AggregateStep):
-        return (*shape(step.input), f"aggregate {step.text}")
+        return f"aggregate {step.text}"
+    return _join(step)
+
+
+def _join(step: Step) -> str | None:
     if isinstance(step, TableJoinStep):
-        inner = [part for one in step.inputs for part in shape(one)]
-        return (*inner, f"join {' '.join(step.kinds)}")
-    return _stream_table_shape(step)
-
-
-def _stream_table_shape(step: StreamTableJoinStep) -> tuple[str, ...]:
-    return (*shape(step.stream), *shape(step.table), f"stream-table join {step.kind}")
+        return f"join {' '.join(step.kinds)}"
+    if isinstance(step, StreamTableJoinStep):
+        return f"stream-table join {step.kind}"
+    if isinstance(step, StreamJoinStep):
+        return f"stream-stream join {step.kind} within ({step.before}, {step.after}) grace {step.grace}"
+    return f"foreign-key join {step.kind} on {step.text}" if isinstance(step, ForeignJoinStep) else None
 
 
 def check_shape(name: str, old: QueryPlan, new: QueryPlan) -> None:

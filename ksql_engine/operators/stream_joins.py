@@ -1,0 +1,162 @@
+"""Joins of two streams within a span of time, with rows of the past kept as long as they can still find a partner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ksql_engine.operators.base import Emit
+from ksql_engine.plan.model import StreamJoinStep
+from ksql_engine.state.store import State, Store
+from ksql_engine.types import Row
+
+DEFAULT_GRACE: Final = 86_400_000
+"""How long (ms) rows are kept beyond the join's span where the query names no grace period."""
+_MIN_SEGMENT: Final = 60_000
+_LEFT, _RIGHT = 1, 0
+
+
+class _Buffer:
+    """The rows of one side by time and key, those of one time and key together.
+
+    The first part of a key is a segment of time, so that what is too old goes away by range.
+    """
+
+    def __init__(self, store: Store, retention: int) -> None:
+        self._store, self._retention = store, retention
+        self._segment = max(retention // 2, _MIN_SEGMENT)
+
+    def put(self, key: Row, row: Row, time: int, clock: int) -> None:
+        """Keep a row, unless its time is over by `clock`, the greatest time of this side."""
+        if time <= clock - self._retention:
+            return
+        place = (time // self._segment, key, time)
+        held = self._store.get(place)
+        self._store.put(place, (key, time, (*held[2], row) if held is not None else (row,)))
+
+    def find(self, key: Row, first: int, last: int, clock: int) -> list[tuple[int, tuple[Row, ...]]]:
+        """Return (time, rows) of a key from `first` to `last`, both included, in the order of time."""
+        first = max(first, clock - self._retention + 1)
+        found: list[tuple[int, tuple[Row, ...]]] = []
+        for segment in range(first // self._segment, last // self._segment + 1):
+            held = self._store.scan_range((segment, key, first), (segment, key, last + 1))
+            found += [(time, rows) for _, time, rows in held]
+        return found
+
+    def expire(self, before: int, clock: int) -> None:
+        """Forget whole segments that are over by `clock` and were not by `before`."""
+        past, live = ((time - self._retention) // self._segment for time in (before, clock))
+        if live > past:
+            for key, time, _ in self._store.scan_range((past,), (live,)):
+                self._store.delete((time // self._segment, key, time))
+
+
+class _Waiting:
+    """Rows of outer sides that have no partner yet, in the order of their time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def put(self, time: int, side: int, key: Row, row: Row) -> None:
+        """Let a row wait."""
+        held = self._store.get((time, side, key))
+        self._store.put((time, side, key), (time, side, key, (*held[3], row) if held is not None else (row,)))
+
+    def found_partner(self, time: int, side: int, key: Row) -> None:
+        """Rows of that time and key wait no longer."""
+        self._store.delete((time, side, key))
+
+    def take(self, ends: dict[int, int]) -> list[tuple[int, int, Row, tuple[Row, ...]]]:
+        """Return and forget (time, side, key, rows) whose time is before the end of their side."""
+        waiting = self._store.scan_range((), (max(ends.values()),))
+        over = [entry for entry in waiting if entry[0] < ends[entry[1]]]
+        for time, side, key, _ in over:
+            self._store.delete((time, side, key))
+        return over
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side as a record of it sees the join: `back` and `ahead` (ms) bound the times of its partners."""
+
+    name: int
+    own: _Buffer
+    other: _Buffer
+    outer: bool
+    back: int
+    ahead: int
+
+
+class _StreamJoin:
+    """Both sides of a join with their clocks: greatest time (ms) of the left, of the right."""
+
+    def __init__(self, step: StreamJoinStep, emit: Emit, state: State, name: str) -> None:
+        self._emit, self._eager = emit, step.grace is None
+        self._grace = DEFAULT_GRACE if step.grace is None else step.grace
+        retention = step.before + step.after + self._grace
+        left = _Buffer(state.store(f"{name}-left"), retention)
+        right = _Buffer(state.store(f"{name}-right"), retention)
+        self._clocks = state.store(f"{name}-clocks")
+        self._waiting = _Waiting(state.store(f"{name}-waiting"))
+        self._missing = {_LEFT: (None,) * step.widths[1], _RIGHT: (None,) * step.widths[0]}
+        outer_left, outer_right = step.kind in ("LEFT", "FULL"), step.kind in ("RIGHT", "FULL")
+        self._left = _Side(_LEFT, left, right, outer_left, step.before, step.after)
+        self._right = _Side(_RIGHT, right, left, outer_right, step.after, step.before)
+        self._waits = not self._eager and step.kind != "INNER"
+
+    def left(self, key: Row, value: Row | None, time: int) -> None:
+        """Take a record of the left stream in."""
+        if value is not None:
+            self._process(self._left, key, value, time)
+
+    def right(self, key: Row, value: Row | None, time: int) -> None:
+        """Take a record of the right stream in."""
+        if value is not None:
+            self._process(self._right, key, value, time)
+
+    def _process(self, side: _Side, key: Row, row: Row, time: int) -> None:
+        own, other, now = self._advance(side, time)
+        side.own.put(key, row, time, own)
+        if self._waits and time == now:
+            self._pass_over(now)
+        first, last = max(0, time - side.back), max(0, time + side.ahead)
+        partners = side.other.find(key, first, last, other)
+        for partner_time, rows in partners:
+            if self._waits:
+                self._waiting.found_partner(partner_time, _LEFT + _RIGHT - side.name, key)
+            for partner in rows:
+                self._emit(key, self._pair(side.name, row, partner), max(time, partner_time))
+        if side.outer and not partners:
+            self._without_partner(side, key, row, time, closed=last + self._grace < now)
+
+    def _advance(self, side: _Side, time: int) -> tuple[int, int, int]:
+        """Move the side's clock and return its own, the other's and the join's."""
+        clocks: dict[int, int] = self._clocks.get(()) or {}
+        before = clocks.get(side.name, 0)
+        if time > before:
+            self._clocks.put((), {**clocks, side.name: time})
+            side.own.expire(before, time)
+        own, other = max(before, time), clocks.get(_LEFT + _RIGHT - side.name, 0)
+        return own, other, max(own, other)
+
+    def _without_partner(self, side: _Side, key: Row, row: Row, time: int, *, closed: bool) -> None:
+        if self._eager or closed:
+            self._emit(key, self._pair(side.name, row, self._missing[side.name]), time)
+        else:
+            self._waiting.put(time, side.name, key, row)
+
+    def _pass_over(self, now: int) -> None:
+        """Pass on the rows that no record in time can join any more."""
+        ends = {side.name: now - self._grace - side.ahead for side in (self._left, self._right)}
+        for time, side, key, rows in self._waiting.take(ends):
+            for row in rows:
+                self._emit(key, self._pair(side, row, self._missing[side]), time)
+
+    def _pair(self, side: int, row: Row, partner: Row) -> Row:
+        return row + partner if side == _LEFT else partner + row
+
+
+def stream_join_operators(step: StreamJoinStep, emit: Emit, state: State, name: str) -> tuple[Emit, Emit]:
+    """Return the operators of the left stream and of the right stream."""
+    join = _StreamJoin(step, emit, state, name)
+    return join.left, join.right
