@@ -10,6 +10,7 @@ from typing import Any
 from ksql_engine.dialect.parser import parse_statement, split_statements
 from ksql_engine.dialect.statements import CreateAsSelect, CreateSource, CreateType, DropSource, InsertInto, SetProperty
 from ksql_engine.errors import SchemaNotFoundError, SerializationError, StatementError
+from ksql_engine.formats.base import RegisteredSchema
 from ksql_engine.formats.factory import StandardFormats
 from ksql_engine.functions.registry import builtin_functions
 from ksql_engine.operators.endpoints import Encode, Message, encoder
@@ -27,20 +28,28 @@ class MemoryRegistry:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._schemas: list[Any] = []
+        self._schemas: dict[int, Any] = {}
+        self._subjects: dict[str, int] = {}
 
     def schema_by_id(self, schema_id: int) -> Any:
         """Return a schema. Raises SchemaNotFoundError."""
-        if not 1 <= schema_id <= len(self._schemas):
+        if schema_id not in self._schemas:
             raise SchemaNotFoundError(f"Schema {schema_id} not found")
-        return self._schemas[schema_id - 1]
+        return self._schemas[schema_id]
 
-    def register(self, subject: str, schema: dict[str, Any] | str) -> int:
-        """Keep a schema and return its id; an equal one has the same id."""
+    def latest(self, subject: str) -> RegisteredSchema | None:
+        """Return the newest schema of a subject, or None."""
+        schema_id = self._subjects.get(subject)
+        return None if schema_id is None else RegisteredSchema(schema_id, self._schemas[schema_id])
+
+    def register(self, subject: str, schema: dict[str, Any] | str, schema_id: int | None = None) -> int:
+        """Keep a schema, with its id when one is given, and return its id; an equal one has the same id."""
         plain = json.loads(json.dumps(schema))
-        if plain not in self._schemas:
-            self._schemas.append(plain)
-        return self._schemas.index(plain) + 1
+        known = next((number for number, held in self._schemas.items() if held == plain), None)
+        number = schema_id or known or max(self._schemas, default=0) + 1
+        self._schemas[number] = plain
+        self._subjects[subject] = number
+        return number
 
 
 class _RunningQuery:
@@ -57,7 +66,7 @@ class _RunningQuery:
 
     def _emit(self, key: Row, value: Row | None, time: int) -> None:
         try:
-            self._driver.append(self._encode(key, value, time))
+            self._driver.append(self._encode(key, value, time, self.pipeline.headers))
         except SerializationError as error:
             self._driver.report("serialization", error)
 

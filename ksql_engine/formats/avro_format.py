@@ -14,7 +14,7 @@ from typing import Any
 import fastavro
 
 from ksql_engine.errors import DeserializationError, SchemaNotFoundError, SerializationError
-from ksql_engine.formats.avro_schema import record_schema, type_schema
+from ksql_engine.formats.avro_types import inlined, is_map_entry
 from ksql_engine.formats.base import Reader, SchemaRegistry, Writer
 from ksql_engine.formats.coerce import exact_decimal
 from ksql_engine.plan.model import Column
@@ -37,7 +37,8 @@ def avro_reader(columns: Sequence[Column], wrapped: bool, registry: SchemaRegist
             raise DeserializationError(f"Error retrieving Avro schema for id {schema_id}: {error}") from error
         kind = SqlType("STRUCT", fields=tuple((column.name, column.type) for column in columns))
         parsed = fastavro.parse_schema(_without_times(schema))
-        readers[schema_id] = conversion(schema, kind) if wrapped else conversion(schema, columns[0].type)
+        whole = inlined(schema)
+        readers[schema_id] = conversion(whole, kind) if wrapped else conversion(whole, columns[0].type)
         schemas[schema_id] = parsed
 
     def read(data: bytes) -> Row | None:
@@ -81,12 +82,31 @@ def conversion(schema: Any, kind: SqlType) -> Convert:
     if kind.base == "ARRAY" and kind.item:
         item = conversion(schema.get("items") if isinstance(schema, dict) else schema, kind.item)
         return lambda value: None if value is None else [item(held) for held in _checked(value, list, kind)]
+    if kind.base == "MAP" and kind.item and kind.key and _are_entries(schema):
+        return _entries_conversion(schema, kind.key, kind.item)
     if kind.base == "MAP" and kind.item:
         entry = conversion(schema.get("values") if isinstance(schema, dict) else schema, kind.item)
         return lambda value: (
             None if value is None else {name: entry(held) for name, held in _checked(value, dict, kind).items()}
         )
     return _plain(schema, kind)
+
+
+def _are_entries(schema: Any) -> bool:
+    return isinstance(schema, dict) and schema.get("type") == "array" and is_map_entry(_resolved(schema.get("items")))
+
+
+def _entries_conversion(schema: Any, key: SqlType, item: SqlType) -> Convert:
+    """Return the conversion of a map that is written as an array of entries."""
+    types = {field["name"]: field["type"] for field in _resolved(schema["items"])["fields"]}
+    read_key, read_value = conversion(types["key"], key), conversion(types["value"], item)
+
+    def convert(value: Any) -> Any:
+        if value is None:
+            return None
+        return {read_key(entry["key"]): read_value(entry["value"]) for entry in _checked(value, list, SqlType("MAP"))}
+
+    return convert
 
 
 def _resolved(schema: Any) -> Any:
@@ -169,18 +189,12 @@ def _as_text(value: Any) -> str:
     raise DeserializationError(f"Can't convert {type(value).__name__} to STRING")
 
 
-def avro_writer(
-    columns: Sequence[Column], wrapped: bool, registry: SchemaRegistry, subject: str, full_name: str
-) -> Writer:
-    """Return the writer of `columns`; registers the schema under `subject` at once.
-
-    Raises RegistryUnavailableError, or StatementError when the registry refuses the schema.
-    """
-    schema = record_schema(columns, full_name) if wrapped else type_schema(columns[0].type, full_name)
-    schema_id = registry.register(subject, schema)
+def avro_writer(columns: Sequence[Column], wrapped: bool, schema_id: int, schema: Any) -> Writer:
+    """Return the writer of `columns` with a registered schema."""
     parsed = fastavro.parse_schema(_without_times(schema))
     header = _HEADER.pack(0, schema_id)
     fields = [(column.name, avro_value(column.type)) for column in columns]
+    fit = _defaulted(inlined(schema))
 
     def write(row: Row) -> bytes | None:
         if not wrapped and row[0] is None:
@@ -192,12 +206,35 @@ def avro_writer(
         else:
             value = fields[0][1](row[0])
         try:
-            fastavro.schemaless_writer(out, parsed, value)
+            fastavro.schemaless_writer(out, parsed, fit(value) if fit else value)
         except Exception as error:
             raise SerializationError(f"Failed to serialize Avro data: {error}") from error
         return out.getvalue()
 
     return write
+
+
+def _defaulted(schema: Any) -> Convert | None:
+    """Return what leaves nulls out where a field has a default but takes no null; None where there are none."""
+    schema = _resolved(schema)
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        return None
+    plain = {field["name"] for field in schema["fields"] if "default" in field and not _takes_null(field["type"])}
+    inner = {field["name"]: fit for field in schema["fields"] if (fit := _defaulted(field["type"])) is not None}
+    if not plain and not inner:
+        return None
+
+    def fit_record(value: Any) -> Any:
+        if value is None:
+            return None
+        kept = {name: held for name, held in value.items() if held is not None or name not in plain}
+        return {name: inner[name](held) if name in inner else held for name, held in kept.items()}
+
+    return fit_record
+
+
+def _takes_null(schema: Any) -> bool:
+    return schema == "null" or (isinstance(schema, list) and "null" in schema)
 
 
 def avro_value(kind: SqlType) -> Convert:

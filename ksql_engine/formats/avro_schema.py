@@ -25,6 +25,11 @@ _LOGICAL: Final = {
 }
 
 
+def key_name(source: str) -> str:
+    """Return the name of the key record of a source: that of `ORDER_LINES` is `..OrderLinesKey`."""
+    return f"{NAMESPACE}.{''.join(part.capitalize() for part in source.split('_'))}Key"
+
+
 def record_schema(columns: Sequence[Column], full_name: str) -> dict[str, Any]:
     """Return the record schema of `columns` called `full_name`."""
     return _record(full_name, [(column.name, column.type) for column in columns])
@@ -42,6 +47,11 @@ def _record(full_name: str, fields: Sequence[tuple[str, SqlType]]) -> dict[str, 
         ],
         "connect.name": full_name,
     }
+
+
+def columns_schema(columns: Sequence[Column], wrapped: bool, full_name: str) -> Any:
+    """Return the schema of a key or value: a record of its columns, or the type of its only one."""
+    return record_schema(columns, full_name) if wrapped else type_schema(columns[0].type, full_name)
 
 
 def type_schema(kind: SqlType, full_name: str) -> Any:

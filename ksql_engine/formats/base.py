@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ksql_engine.plan.model import Column, FormatSpec
@@ -15,11 +16,22 @@ Writer = Callable[[Row], "bytes | None"]
 """A row to bytes. Raises SerializationError."""
 
 
+@dataclass(frozen=True)
+class RegisteredSchema:
+    """A parsed schema with its id."""
+
+    schema_id: int
+    schema: Any
+
+
 class SchemaRegistry(Protocol):
     """What formats ask of a schema registry. Every method may raise RegistryUnavailableError."""
 
     def schema_by_id(self, schema_id: int) -> Any:
         """Return a parsed Avro schema. Raises SchemaNotFoundError when there is none with this id."""
+
+    def latest(self, subject: str) -> RegisteredSchema | None:
+        """Return the newest schema of a subject, or None."""
 
     def register(self, subject: str, schema: dict[str, Any] | str) -> int:
         """Register a schema (again) and return its id. Raises StatementError when it is refused."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from ksql_engine.errors import DeserializationError, EvaluationError
+from ksql_engine.errors import DeserializationError, EvaluationError, KsqlError, SerializationError
 from ksql_engine.formats.base import Formats
 from ksql_engine.formats.window_keys import BOUNDS, windowed_reader, windowed_writer
 from ksql_engine.functions.java_time import parse_time
 from ksql_engine.operators.base import has_null
-from ksql_engine.plan.model import Source, SourceStep
+from ksql_engine.plan.model import HeaderColumn, Source, SourceStep
 from ksql_engine.types import Row
+
+Headers = tuple[tuple[str, "bytes | None"], ...]
+"""A record's headers in order, names may repeat."""
+
+
+class AbsentKey(tuple[Any, ...]):
+    """The key of a record that has none: nulls for all columns, and no bytes where it is written unchanged."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,7 @@ class Message:
     timestamp: int
     partition: int = 0
     offset: int = 0
+    headers: Headers = ()
 
 
 @dataclass(frozen=True)
@@ -44,11 +53,11 @@ def decoder(step: SourceStep, formats: Formats) -> Decode:
     source = step.source
     read_key = formats.reader(source.key_format, source.schema.key, True)
     read_value = formats.reader(source.value_format, source.schema.value, False)
-    no_key = (None,) * (len(source.schema.key) + (BOUNDS if source.window else 0))
+    no_key = AbsentKey((None,) * (len(source.schema.key) + (BOUNDS if source.window else 0)))
     if source.window is not None:
         read_key = windowed_reader(read_key, source.window)
     time_of = _time_reader(source)
-    table, pseudo = source.is_table, step.pseudo
+    table, pseudo, headers = source.is_table, step.pseudo, source.headers
 
     def decode(message: Message) -> Decoded | None:
         try:
@@ -59,11 +68,17 @@ def decoder(step: SourceStep, formats: Formats) -> Decode:
             return None
         value = read_value(message.value) if message.value is not None else None
         time = message.timestamp if time_of is None or value is None else time_of(key, value)
+        if headers and value is not None:
+            value = (*value, *_header_values(headers, message.headers))
         if pseudo and value is not None:
             value = (*value, time, message.partition, message.offset)
         return Decoded(key, value, time)
 
     return decode
+
+
+class InvalidTimeError(KsqlError):
+    """Raised when a record has no valid time and its query is to stop then."""
 
 
 class _KeyError(DeserializationError):
@@ -75,26 +90,47 @@ def is_key_error(error: Exception) -> bool:
     return isinstance(error, _KeyError)
 
 
+def _header_values(columns: Sequence[HeaderColumn], headers: Headers) -> Row:
+    """Return the values of header columns: all headers as structs, or the last one of a name."""
+    last = dict(headers)
+    return tuple(list(headers) if column.key is None else last.get(column.key) for column in columns)
+
+
 def _time_reader(source: Source) -> Callable[[Row, Row], int] | None:
     if source.time is None:
         return None
     names = [column.name for column in source.schema.columns]
-    place, keys, pattern = names.index(source.time.name), len(source.schema.key), source.time.pattern
+    place, keys = names.index(source.time.name), len(source.schema.key)
+    pattern, strict = source.time.pattern, source.time.strict
 
     def time_of(key: Row, value: Row) -> int:
         found = key[place] if place < keys else value[place - keys]
-        if found is None:
-            raise EvaluationError(f"Timestamp column {names[place]} is null")
-        millis = int(parse_time(found, pattern).timestamp() * 1000) if pattern else int(found)
-        if millis < 0:
-            raise EvaluationError(f"Timestamp column {names[place]} is negative: {millis}")
-        return millis
+        try:
+            return _millis(found, pattern, names[place])
+        except EvaluationError as error:
+            if strict:
+                raise InvalidTimeError(
+                    f"Fatal user code error in TimestampExtractor callback for record: {error}"
+                ) from error
+            raise
 
     return time_of
 
 
-Encode = Callable[[Row, "Row | None", int], Message]
-"""A record to a message. Raises SerializationError."""
+def _millis(found: Any, pattern: str | None, name: str) -> int:
+    if found is None:
+        raise EvaluationError(f"Timestamp column {name} is null")
+    millis = int(parse_time(found, pattern).timestamp() * 1000) if pattern else int(found)
+    if millis < 0:
+        raise EvaluationError(f"Timestamp column {name} is negative: {millis}")
+    return millis
+
+
+class Encode(Protocol):
+    """A record to a message of its sink. Raises SerializationError."""
+
+    def __call__(self, key: Row, value: Row | None, time: int, headers: Headers = (), /) -> Message:
+        """Return the message."""
 
 
 def encoder(sink: Source, formats: Formats) -> Encode:
@@ -108,12 +144,20 @@ def encoder(sink: Source, formats: Formats) -> Encode:
 
     def no_key(key: Row) -> bool:
         """Several columns are a record even when all are null; a single null is no key, nor is one without a window."""
-        return width == 0 or (width == 1 and key[0] is None) or (windowed and key[-1] is None)
+        return (
+            width == 0
+            or isinstance(key, AbsentKey)
+            or (width == 1 and key[0] is None)
+            or (windowed and key[-1] is None)
+        )
 
-    def encode(key: Row, value: Row | None, time: int) -> Message:
+    def encode(key: Row, value: Row | None, time: int, headers: Headers = ()) -> Message:
         if time_of is not None and value is not None:
-            time = time_of(key, value)
+            try:
+                time = time_of(key, value)
+            except EvaluationError as error:
+                raise SerializationError(str(error)) from error
         key_bytes = None if no_key(key) else write_key(key)
-        return Message(topic, key_bytes, None if value is None else write_value(value), time)
+        return Message(topic, key_bytes, None if value is None else write_value(value), time, headers=headers)
 
     return encode

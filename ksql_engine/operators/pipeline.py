@@ -9,7 +9,7 @@ from ksql_engine.errors import DeserializationError, EvaluationError
 from ksql_engine.formats.base import Formats
 from ksql_engine.operators.aggregate import aggregate_operator
 from ksql_engine.operators.base import Emit, Report
-from ksql_engine.operators.endpoints import Decode, Message, decoder
+from ksql_engine.operators.endpoints import Decode, Headers, Message, decoder
 from ksql_engine.operators.joins import side_operator, stream_table_operators
 from ksql_engine.operators.result import TableResult
 from ksql_engine.operators.rowwise import filter_operator, project_operator
@@ -59,6 +59,7 @@ class Pipeline:
         self._entries: dict[str, list[tuple[Decode, Emit, str]]] = {}
         self._formats, self._state, self._report = formats, state, report
         self._rejected = rejected
+        self.headers: Headers = ()
         self._count = 0
         self._result: TableResult | None = None
         if plan.kind == TABLE and plan.sink is not None:
@@ -72,7 +73,8 @@ class Pipeline:
         return sorted(self._entries)
 
     def process(self, message: Message) -> None:
-        """Run one message through all operators."""
+        """Run one message through all operators; what comes out of them has its headers."""
+        self.headers = message.headers
         for decode, entry, name in self._entries[message.topic]:
             try:
                 record = decode(message)
@@ -83,7 +85,8 @@ class Pipeline:
                 entry(record.key, record.value, record.time)
 
     def flush(self) -> None:
-        """Pass on the rows that caching held back."""
+        """Pass on the rows that caching held back; they have no headers, being of several messages."""
+        self.headers = ()
         if self._result is not None:
             self._result.flush()
 

@@ -41,3 +41,8 @@ def wraps_single_values(config: Config) -> bool:
 def topic_prefix(config: Config) -> str:
     """Return what the topic of a CREATE .. AS SELECT without KAFKA_TOPIC begins with."""
     return text(config, "ksql.output.topic.name.prefix", "")
+
+
+def stops_at_invalid_time(config: Config) -> bool:
+    """Tell whether a record whose TIMESTAMP column holds no time stops its query, instead of being left out."""
+    return flag(config, "ksql.timestamp.throw.on.invalid", False)

@@ -13,7 +13,7 @@ from ksql_engine.plan.config import NO_CONFIG, Config
 from ksql_engine.plan.format_rules import check_formats, check_wrapping
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import RESERVED_NAMES, TABLE, Column, FormatSpec, HeaderColumn, Schema, Source
-from ksql_engine.plan.replace import check_replacement
+from ksql_engine.plan.replace import check_replacement, refused_replacement
 from ksql_engine.plan.windows import check_windowed, declared_window
 from ksql_engine.types import BYTES, STRING, SqlType, array_type, struct_type
 
@@ -35,7 +35,7 @@ def plan_source(statement: CreateSource, metastore: Metastore, config: Config = 
         str(properties["KAFKA_TOPIC"]),
         key,
         value,
-        with_clause.time_column(properties, schema),
+        with_clause.time_column(properties, schema, settings.stops_at_invalid_time(config)),
         statement.text,
         partitions=with_clause.integer(properties, "PARTITIONS"),
         replicas=with_clause.integer(properties, "REPLICAS"),
@@ -45,6 +45,8 @@ def plan_source(statement: CreateSource, metastore: Metastore, config: Config = 
         retention_ms=with_clause.integer(properties, "RETENTION_MS"),
     )
     check_windowed(source)
+    if statement.or_replace and statement.read_only:
+        raise StatementError(refused_replacement(statement.kind, statement.name))
     existing = metastore.sources.get(source.name)
     if existing is not None and statement.or_replace:
         check_replacement(existing, source)
@@ -60,7 +62,7 @@ def declared_formats(statement: CreateSource, config: Config) -> tuple[FormatSpe
     if statement.kind == TABLE and "RETENTION_MS" in properties:
         raise StatementError("Cannot set 'RETENTION_MS' on tables: their topics are compacted.")
     default_value = settings.default_value_format(config)
-    key = with_clause.key_format(properties, FormatSpec(settings.default_key_format(config)), statement.name)
+    key = with_clause.key_format(properties, FormatSpec(settings.default_key_format(config)))
     value = with_clause.value_format(
         properties, FormatSpec(default_value.upper()) if default_value else None, settings.wraps_single_values(config)
     )
@@ -80,8 +82,8 @@ def _declared(statement: CreateSource) -> tuple[Schema, tuple[HeaderColumn, ...]
     keys = tuple(Column(column.name, column.type) for column in columns if column.role == right)
     values = tuple(Column(column.name, column.type) for column in columns if not column.role)
     headers = _headers([column for column in columns if column.role == "HEADERS"])
-    if not values:
-        raise StatementError("No columns supplied." if not columns else "The statement does not define any columns.")
+    if not keys and not values:
+        raise StatementError("No columns supplied.")
     if statement.kind == TABLE and not keys:
         raise StatementError("Tables require a PRIMARY KEY. Please define the PRIMARY KEY.")
     return Schema(keys, values), headers

@@ -59,10 +59,14 @@ class FormatSpec:
 
 @dataclass(frozen=True)
 class TimeColumn:
-    """The column that gives a record's time, with its pattern when it is text."""
+    """The column that gives a record's time, with its pattern when it is text.
+
+    A record without a valid time is left out; `strict` stops its query instead.
+    """
 
     name: str
     pattern: str | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True)

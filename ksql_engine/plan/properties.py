@@ -95,15 +95,13 @@ def integer(properties: Properties, name: str) -> int | None:
     return number
 
 
-def key_format(properties: Properties, default: FormatSpec, source_name: str) -> FormatSpec:
+def key_format(properties: Properties, default: FormatSpec) -> FormatSpec:
     """Return the format of keys; `default` where nothing is said. Raises StatementError when they do not fit."""
     name = properties.get("KEY_FORMAT", properties.get("FORMAT"))
     chosen = default.name if name is None else _format(name)
-    _check_options(chosen, _full_name(properties, "KEY_SCHEMA_FULL_NAME"), properties, "KEY")
-    delimiter = _delimiter(properties, "KEY_DELIMITER", default.delimiter if chosen == default.name else ",")
     full_name = _full_name(properties, "KEY_SCHEMA_FULL_NAME")
-    if chosen == "AVRO" and full_name is None:
-        full_name = f"io.confluent.ksql.avro_schemas.{_camel(source_name)}Key"
+    _check_options(chosen, full_name, properties, "KEY")
+    delimiter = _delimiter(properties, "KEY_DELIMITER", default.delimiter if chosen == default.name else ",")
     return FormatSpec(chosen, delimiter, False, full_name, integer(properties, "KEY_SCHEMA_ID"))
 
 
@@ -155,11 +153,6 @@ def _format(name: Any) -> str:
     return upper
 
 
-def _camel(name: str) -> str:
-    """Return a source's name in the form of a record's: `ORDER_LINES` is `OrderLines`."""
-    return "".join(part.capitalize() for part in name.split("_"))
-
-
 def _delimiter(properties: Properties, name: str, default: str) -> str:
     value = properties.get(name)
     if value is None:
@@ -177,8 +170,8 @@ def _delimiter(properties: Properties, name: str, default: str) -> str:
     raise PrepareError(f"Configuration {name} is invalid: {problem}\nExample valid value: ';'")
 
 
-def time_column(properties: Properties, schema: Schema) -> TimeColumn | None:
-    """Return the TIMESTAMP property. Raises StatementError when the column cannot give a time."""
+def time_column(properties: Properties, schema: Schema, strict: bool) -> TimeColumn | None:
+    """Return the TIMESTAMP property; `strict` as in TimeColumn. Raises StatementError when it cannot be one."""
     name = properties.get("TIMESTAMP")
     if name is None:
         return None
@@ -199,4 +192,4 @@ def time_column(properties: Properties, schema: Schema) -> TimeColumn | None:
         raise StatementError(
             "'TIMESTAMP_FORMAT' set in the WITH clause can only be used when the timestamp column is of type STRING."
         )
-    return TimeColumn(text, str(pattern) if pattern is not None else None)
+    return TimeColumn(text, str(pattern) if pattern is not None else None, strict)

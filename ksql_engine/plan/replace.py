@@ -20,11 +20,17 @@ def check_free(kind: str, name: str, metastore: Metastore) -> None:
         )
 
 
+def refused_replacement(kind: str, name: str) -> str:
+    """Return why a SOURCE stream or table is never replaced."""
+    what = kind.lower()
+    return f"Cannot add {what} '{name}': CREATE OR REPLACE is not supported on source {what}s."
+
+
 def check_replacement(old: Source, new: Source) -> None:
     """Raise StatementError when CREATE OR REPLACE would change what must stay: kind, key, topic, formats, columns."""
     kind = new.kind.lower()
     if old.read_only or new.read_only:
-        raise StatementError(f"Cannot add {kind} '{new.name}': CREATE OR REPLACE is not supported on source {kind}s.")
+        raise StatementError(refused_replacement(new.kind, new.name))
     if old.kind != new.kind:
         raise StatementError(f"Cannot add {kind} '{new.name}': A {old.kind.lower()} with the same name already exists")
     refused = f"Cannot upgrade data source: DataSource '`{old.name}`' has "

@@ -52,7 +52,7 @@ def _sink(statement: CreateAsSelect, plan: QueryPlan, left: Source, config: Conf
         str(topic),
         key,
         value,
-        with_clause.time_column(properties, plan.schema),
+        with_clause.time_column(properties, plan.schema, settings.stops_at_invalid_time(config)),
         statement.text,
         partitions=with_clause.integer(properties, "PARTITIONS"),
         replicas=with_clause.integer(properties, "REPLICAS"),
@@ -69,7 +69,7 @@ def _key_format(statement: CreateAsSelect, plan: QueryPlan, left: Source, config
         default = FormatSpec("NONE")
     elif default.name == "NONE" and plan.schema.key:
         default = FormatSpec(settings.default_key_format(config))
-    return with_clause.key_format(properties, default, statement.name)
+    return with_clause.key_format(properties, default)
 
 
 def plan_insert(statement: InsertInto, metastore: Metastore, functions: FunctionRegistry) -> QueryPlan:

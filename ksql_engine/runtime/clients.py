@@ -77,5 +77,11 @@ def to_message(record: Any) -> Message | None:
         _LOG.warning("reading %s: %s", record.topic(), error)
         return None
     return Message(
-        record.topic(), record.key(), record.value(), max(record.timestamp()[1], 0), record.partition(), record.offset()
+        record.topic(),
+        record.key(),
+        record.value(),
+        max(record.timestamp()[1], 0),
+        record.partition(),
+        record.offset(),
+        tuple(record.headers() or ()),
     )

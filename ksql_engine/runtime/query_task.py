@@ -63,6 +63,7 @@ class QueryTask:
         self._thread = threading.Thread(target=self._run, name=parts.query_id, daemon=True)
         self._send: Callable[[Message], None] = _no_session
         self._encode: Encode = _no_session
+        self._pipeline: Pipeline | None = None
         self._shown_at = 0.0
         self._dirty_offsets = False
 
@@ -125,7 +126,9 @@ class QueryTask:
         try:
             self._encode = encoder(self.parts.sink, self._formats)
             outputs = Outputs(self._emit, self._report, self._rejected)
-            pipeline = Pipeline(self.parts.plan, self._formats, self.state, outputs, cached=self.parts.cached)
+            self._pipeline = pipeline = Pipeline(
+                self.parts.plan, self._formats, self.state, outputs, cached=self.parts.cached
+            )
             self._begin(feed)
             self.error = None
             self._loop(feed, pipeline, sink)
@@ -173,7 +176,7 @@ class QueryTask:
 
     def _emit(self, key: Row, value: Row | None, time_ms: int) -> None:
         try:
-            self._send(self._encode(key, value, time_ms))
+            self._send(self._encode(key, value, time_ms, self._pipeline.headers if self._pipeline else ()))
         except SerializationError as error:
             topic = self.parts.sink.topic
             _LOG.warning("%s: a row cannot be written to %s: %s", self.parts.query_id, topic, error)

@@ -11,6 +11,7 @@ import urllib.request
 from typing import Any, Final
 
 from ksql_engine.errors import RegistryUnavailableError, SchemaNotFoundError, StatementError
+from ksql_engine.formats.base import RegisteredSchema
 
 _TIMEOUT: Final = 5.0
 _FORGET_MISSING: Final = 10.0
@@ -51,6 +52,16 @@ class RegistryClient:
             if len(self._missing) >= _MAX_MISSING:
                 self._missing.clear()
             self._missing[schema_id] = time.monotonic() + _FORGET_MISSING
+
+    def latest(self, subject: str) -> RegisteredSchema | None:
+        """Return the newest schema of a subject, or None. Raises RegistryUnavailableError."""
+        try:
+            answer = self._request("GET", f"/subjects/{urllib.parse.quote(subject, safe='')}/versions/latest")
+        except SchemaNotFoundError:
+            return None
+        if answer.get("schemaType", "AVRO") != "AVRO" or answer.get("references"):
+            return None
+        return RegisteredSchema(int(answer["id"]), json.loads(answer["schema"]))
 
     def register(self, subject: str, schema: dict[str, Any] | str) -> int:
         """Register a schema and return its id. Raises StatementError when the registry refuses it."""

@@ -30,7 +30,13 @@ class Sink:
         """Queue a record; waits while the queue is full. Raises SinkFailedError."""
         while True:
             try:
-                self._producer.produce(message.topic, key=message.key, value=message.value, timestamp=message.timestamp)
+                self._producer.produce(
+                    message.topic,
+                    key=message.key,
+                    value=message.value,
+                    timestamp=message.timestamp,
+                    headers=list(message.headers),
+                )
                 return
             except BufferError:
                 self._producer.poll(0.1)
