@@ -130,6 +130,8 @@ def _list(cursor: Cursor) -> tuple[Expr, ...]:
 
 
 def _window(cursor: Cursor) -> Window:
+    if not cursor.is_word("TUMBLING") and not cursor.is_word("HOPPING") and not cursor.is_word("SESSION"):
+        cursor.identifier("TUMBLING, HOPPING, SESSION or the window's name")
     kind = cursor.one_of("TUMBLING", "HOPPING", "SESSION")
     cursor.expect_symbol("(")
     if kind == "SESSION":

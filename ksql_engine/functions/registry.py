@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from ksql_engine.errors import StatementError
 from ksql_engine.functions import collections as collection_functions
 from ksql_engine.functions import json_text, numbers, strings, temporal
-from ksql_engine.functions.aggregate import AGGREGATES, AggregateFunction
+from ksql_engine.functions.aggregate import AggregateFunction, Config
+from ksql_engine.functions.aggregates import AGGREGATES
 from ksql_engine.functions.signature import Match, ScalarFunction, match
 from ksql_engine.types import SqlType
 
 
 class FunctionRegistry:
-    """The functions an engine knows; names are in upper case."""
+    """The functions an engine knows; names are in upper case. `config` holds the properties that change some."""
 
     def __init__(self, scalars: Sequence[ScalarFunction], aggregates: Sequence[AggregateFunction]) -> None:
         """Keep both kinds by name."""
         self.scalars = {function.name: function for function in scalars}
         self.aggregates = {function.name: function for function in aggregates}
+        self.config: Config = {}
+
+    def with_config(self, config: Config) -> FunctionRegistry:
+        """Return the same functions under other properties."""
+        made = copy(self)
+        made.config = config
+        return made
 
     def is_aggregate(self, name: str) -> bool:
         """Tell whether `name` is an aggregate function."""

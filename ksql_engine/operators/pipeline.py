@@ -11,10 +11,13 @@ from ksql_engine.operators.aggregate import aggregate_operator
 from ksql_engine.operators.base import Emit, Report
 from ksql_engine.operators.endpoints import Decode, Headers, Message, decoder
 from ksql_engine.operators.joins import side_operator, stream_table_operators
+from ksql_engine.operators.progress import Current, WindowLinks
 from ksql_engine.operators.result import TableResult
 from ksql_engine.operators.rowwise import filter_operator, project_operator
+from ksql_engine.operators.sessions import session_operator
 from ksql_engine.operators.stream_joins import stream_join_operators
 from ksql_engine.operators.table_joins import foreign_join_operators, table_join_operators
+from ksql_engine.operators.windows import time_window_operator
 from ksql_engine.plan.model import (
     TABLE,
     AggregateStep,
@@ -31,6 +34,7 @@ from ksql_engine.plan.model import (
     inputs_of,
 )
 from ksql_engine.state.store import State
+from ksql_engine.types import Row
 
 Rejected = Callable[[Message, str, Exception], None]
 """What is called with a message that cannot be read, the source's name, and why."""
@@ -61,6 +65,7 @@ class Pipeline:
         self._rejected = rejected
         self.headers: Headers = ()
         self._count = 0
+        self._current = Current()
         self._result: TableResult | None = None
         if plan.kind == TABLE and plan.sink is not None:
             self._result = TableResult(emit, state, cached, not plan.has_filter)
@@ -75,6 +80,7 @@ class Pipeline:
     def process(self, message: Message) -> None:
         """Run one message through all operators; what comes out of them has its headers."""
         self.headers = message.headers
+        self._current.partition = message.partition
         for decode, entry, name in self._entries[message.topic]:
             try:
                 record = decode(message)
@@ -112,7 +118,7 @@ class Pipeline:
         if isinstance(step, SideStep):
             return (side_operator(step, emit, self._report),)
         if isinstance(step, AggregateStep):
-            return (aggregate_operator(step, emit, self._report, self._state, self._name("aggregate")),)
+            return (self._aggregate(step, emit),)
         return self._join_operators(step, emit)
 
     def _join_operators(self, step: Step, emit: Emit) -> tuple[Emit, ...]:
@@ -124,3 +130,16 @@ class Pipeline:
             return stream_join_operators(step, emit, self._state, self._name("stream-join"))
         assert isinstance(step, ForeignJoinStep)  # noqa: S101 - the last of the steps
         return foreign_join_operators(step, emit, self._report, self._state, self._name("foreign-join"))
+
+    def _aggregate(self, step: AggregateStep, emit: Emit) -> Emit:
+        name, windowing = self._name("aggregate"), step.windowing
+        if windowing is None:
+            return aggregate_operator(step, emit, self._report, self._state, name)
+        forget = self._result.forget if self._result is not None else _ignore
+        links = WindowLinks(emit, self._report, forget, self._current)
+        make = session_operator if windowing.info.size is None else time_window_operator
+        return make(step, windowing, links, self._state, name)
+
+
+def _ignore(_key: Row) -> None:
+    """A query that keeps no result has nothing to forget."""

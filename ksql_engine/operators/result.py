@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ksql_engine.operators.base import Emit
 from ksql_engine.state.store import State, Store
 from ksql_engine.types import Row
@@ -34,6 +36,14 @@ class TableResult:
             self._pending[key] = (value, time)
         except TypeError:
             self._pass_on(key, value, time)
+
+    def forget(self, key: Row) -> None:
+        """Drop a row that is past its retention; what is pending of it passes first."""
+        with suppress(TypeError):  # what cannot be hashed was never held back
+            held = self._pending.pop(key, None)
+            if held is not None:
+                self._pass_on(key, *held)
+        self._store.delete(key)
 
     def flush(self) -> None:
         """Pass on what is pending."""

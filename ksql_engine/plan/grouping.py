@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ksql_engine.dialect import ast
+from ksql_engine.dialect.statements import Query
 from ksql_engine.dialect.text import expression_text
 from ksql_engine.errors import StatementError
 from ksql_engine.expressions.code import Code
 from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import compile_projection
 from ksql_engine.expressions.scope import Scope, ScopeColumn
-from ksql_engine.functions.aggregate import Aggregator
+from ksql_engine.functions.aggregate import Aggregator, Arguments
 from ksql_engine.functions.registry import FunctionRegistry
-from ksql_engine.plan.model import TABLE, AggregateStep, Column, ProjectStep
-from ksql_engine.plan.relation import Relation
+from ksql_engine.plan.model import TABLE, WINDOW_BOUNDS, AggregateStep, Column, ProjectStep, Windowing
+from ksql_engine.plan.relation import Relation, bounds_columns
 from ksql_engine.plan.select import Selected, partition_name, qualify, references, substitute
+from ksql_engine.plan.windows import refuse_bounds, window_text, windowing, with_bounds
 from ksql_engine.types import NULL
 
 GROUP_PREFIX, AGGREGATE_PREFIX = "$GROUP_", "$AGG_"
@@ -31,24 +33,23 @@ class Regrouped:
     having: ast.Expr | None
 
 
-def group(
-    relation: Relation,
-    group_by: Sequence[ast.Expr],
-    selected: list[Selected],
-    having: ast.Expr | None,
-    functions: FunctionRegistry,
-) -> Regrouped:
+def group(relation: Relation, query: Query, selected: list[Selected], functions: FunctionRegistry) -> Regrouped:
     """Plan GROUP BY. Raises StatementError when the SELECT names what is neither grouped nor aggregated."""
-    groups = [qualify(expr, relation.scope.for_clause("GROUP BY")) for expr in group_by]
-    having = qualify(having, relation.scope.for_clause("HAVING")) if having is not None else None
+    if query.window is not None:
+        refuse_bounds([*query.group_by, *([query.having] if query.having else [])])
+    groups = [qualify(expr, relation.scope.for_clause("GROUP BY")) for expr in query.group_by]
+    having = qualify(query.having, relation.scope.for_clause("HAVING")) if query.having is not None else None
     calls = _aggregate_calls([column.expression for column in selected] + ([having] if having else []), functions)
-    compiler = Compiler(relation.scope, functions)
+    compiler = Compiler(with_bounds(relation.scope) if query.window else relation.scope, functions)
     if not calls:
         for column in selected:
             compiler.code(column.expression)
         raise StatementError("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
     codes = [compiler.code(expr) for expr in groups]
     _check_groups(groups, codes)
+    if query.window is not None:
+        refuse_bounds(calls)
+    window = _windowing(query, relation, codes)
     aggregators, args, slots = _aggregates(calls, compiler, functions, relation)
     step = AggregateStep(
         relation.step,
@@ -59,24 +60,40 @@ def group(
         tuple(aggregators),
         tuple(slots),
         relation.kind == TABLE,
-        f"{', '.join(map(expression_text, calls))} BY {', '.join(map(expression_text, groups))}",
+        f"{', '.join(map(expression_text, calls))} BY {', '.join(map(expression_text, groups))}"
+        f"{f' WINDOW {window_text(window)}' if window else ''}",
+        window,
     )
     rewrite = [(expr, ast.ColumnRef(None, f"{GROUP_PREFIX}{place}")) for place, expr in enumerate(groups)]
     rewrite += [(call, ast.ColumnRef(None, f"{AGGREGATE_PREFIX}{place}")) for place, call in enumerate(calls)]
+    if window is not None:
+        owner = relation.scope.columns[0].source
+        rewrite += [(ast.ColumnRef(owner, name), ast.ColumnRef(None, name)) for name in WINDOW_BOUNDS]
     selected = [Selected(substitute(column.expression, rewrite), column.name, column.aliased) for column in selected]
-    _check_grouped([column.expression for column in selected], "SELECT")
+    _check_grouped([column.expression for column in selected], "SELECT", WINDOW_BOUNDS if window else ())
     if having is not None:
         having = substitute(having, rewrite)
         _check_grouped([having], "HAVING")
-    scope = _grouped_scope(codes, aggregators)
+    scope = _grouped_scope(codes, aggregators, window)
     keys = tuple(
         Column(partition_name(expr, place), code.type)
         for place, (expr, code) in enumerate(zip(groups, codes, strict=True))
     )
-    return Regrouped(Relation(step, scope, TABLE, keys, relation.left), selected, having)
+    info = window.info if window else None
+    return Regrouped(Relation(step, scope, TABLE, keys, relation.left, window=info), selected, having)
 
 
-def _grouped_scope(codes: Sequence[Code], aggregators: Sequence[Aggregator]) -> Scope:
+def _windowing(query: Query, relation: Relation, groups: Sequence[Code]) -> Windowing | None:
+    """Return the windows of a GROUP BY. Raises StatementError for windows over a table."""
+    if query.window is None:
+        return None
+    if relation.kind == TABLE:
+        raise StatementError("Windowing not supported for table aggregations.")
+    by_key = [code.text for code in groups] == [f"k[{place}]" for place in range(len(relation.keys))]
+    return windowing(query.window, final=query.emit == "FINAL", repartitioned=not by_key)
+
+
+def _grouped_scope(codes: Sequence[Code], aggregators: Sequence[Aggregator], window: Windowing | None) -> Scope:
     columns = [
         ScopeColumn(None, f"{GROUP_PREFIX}{place}", code.type, f"k[{place}]", is_key=True)
         for place, code in enumerate(codes)
@@ -85,7 +102,7 @@ def _grouped_scope(codes: Sequence[Code], aggregators: Sequence[Aggregator]) -> 
         ScopeColumn(None, f"{AGGREGATE_PREFIX}{place}", aggregator.returns, f"v[{place}]")
         for place, aggregator in enumerate(aggregators)
     ]
-    return Scope(columns)
+    return Scope([*columns, *(bounds_columns(None, len(codes)) if window else ())])
 
 
 def _check_groups(groups: Sequence[ast.Expr], codes: Sequence[Code]) -> None:
@@ -96,13 +113,13 @@ def _check_groups(groups: Sequence[ast.Expr], codes: Sequence[Code]) -> None:
             raise StatementError(f"GROUP BY does not support maps: {expression_text(expr)}")
 
 
-def _check_grouped(expressions: Sequence[ast.Expr], clause: str) -> None:
+def _check_grouped(expressions: Sequence[ast.Expr], clause: str, bounds: Sequence[str] = ()) -> None:
     loose: list[str] = []
     for expr in expressions:
         loose += [
             expression_text(ref)
             for ref in references(expr)
-            if not ref.name.startswith((GROUP_PREFIX, AGGREGATE_PREFIX))
+            if not ref.name.startswith((GROUP_PREFIX, AGGREGATE_PREFIX)) and ref.name not in bounds
         ]
     if loose:
         names = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in loose))
@@ -140,7 +157,9 @@ def _aggregates(
     for call in calls:
         codes = [compiler.code(arg) for arg in call.args]
         constants = [arg.value if isinstance(arg, ast.Literal) else None for arg in call.args]
-        aggregator = functions.aggregates[call.name].resolve([code.type for code in codes], constants)
+        aggregator = functions.aggregates[call.name].resolve(
+            Arguments([code.type for code in codes], constants, functions.config)
+        )
         slots.append((len(args), aggregator.values))
         args += [(expression_text(call), code) for code in codes[: aggregator.values]]
         aggregators.append(aggregator)

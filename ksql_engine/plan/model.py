@@ -149,8 +149,27 @@ class ProjectStep:
 
 
 @dataclass(frozen=True)
+class Windowing:
+    """The windows of a GROUP BY; all times in ms. `length` is a window's size or a session's gap.
+
+    `final` emits each window once, when it is closed. `repartitioned` says that rows come from all partitions.
+    """
+
+    info: WindowInfo
+    length: int
+    advance: int
+    grace: int
+    retention: int
+    final: bool
+    repartitioned: bool
+
+
+@dataclass(frozen=True)
 class AggregateStep:
-    """Groups by `group`, aggregates `args`. `table` takes a row's old contribution back before the new one."""
+    """Groups by `group`, aggregates `args`. `table` takes a row's old contribution back before the new one.
+
+    With `windowing` the result's key ends with the bounds of a window.
+    """
 
     input: Step
     group: Projection
@@ -159,6 +178,7 @@ class AggregateStep:
     slots: tuple[tuple[int, int], ...]
     table: bool
     text: str
+    windowing: Windowing | None = None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from ksql_engine.plan.model import (
 from ksql_engine.plan.relation import Relation, source_relation
 from ksql_engine.plan.result_keys import split_keys
 from ksql_engine.plan.select import Selected, check_reserved, expand, references
+from ksql_engine.plan.windows import check_window, with_bounds
 from ksql_engine.types import BOOLEAN
 
 
@@ -50,15 +51,17 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     if target is not None:
         _check_sources(query, metastore)
     relation = _rows(query, metastore, functions)
+    check_window(query, relation.scope)
     filtered = query.where is not None
     if query.where is not None:
         relation = _filtered(relation, query.where, functions, "WHERE")
-    selected = expand(query.items, relation.scope, relation.joined, query.partition_by)
+    scope = with_bounds(relation.scope) if query.window is not None else relation.scope
+    selected = expand(query.items, scope, relation.joined, query.partition_by)
     if target is not None:
         check_reserved(selected)
     grouped = bool(query.group_by)
     if grouped:
-        done = group(relation, query.group_by, selected, query.having, functions)
+        done = group(relation, query, selected, functions)
         relation, selected = done.relation, done.selected
         if done.having is not None:
             relation, filtered = _filtered(relation, done.having, functions, "HAVING"), True
@@ -83,12 +86,6 @@ def _rows(query: Query, metastore: Metastore, functions: FunctionRegistry) -> Re
 
 
 def _check_supported(query: Query) -> None:
-    if query.window is not None:
-        if not query.group_by:
-            raise StatementError("WINDOW clause requires a GROUP BY clause.")
-        raise StatementError(f"{query.window.kind} windows are not supported yet")
-    if query.emit == "FINAL":
-        raise StatementError("EMIT FINAL is only supported for windowed aggregations.")
     if query.having is not None and not query.group_by:
         raise StatementError("HAVING requires a GROUP BY clause")
     if query.group_by and query.partition_by:

@@ -24,7 +24,7 @@ def plan_create_as(
     with_clause.check(statement.properties, with_clause.SINK_NAMES)
     if statement.query.limit is not None:
         raise StatementError(f"CREATE {statement.kind} AS SELECT statements don't support LIMIT clause.")
-    planned = plan_query(statement.query, metastore, functions, statement.name)
+    planned = plan_query(statement.query, metastore, functions.with_config(config), statement.name)
     plan = planned.plan
     if plan.kind != statement.kind:
         raise StatementError(

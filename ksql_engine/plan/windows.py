@@ -1,17 +1,23 @@
-"""The windows of keys: what a WITH clause declares."""
+"""Windows: what a WITH clause declares of keys, what a WINDOW clause comes to, and where its bounds may be named."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from ksql_engine.dialect.ast import Expr
 from ksql_engine.dialect.cursor import UNIT_MILLIS
-from ksql_engine.dialect.statements import Properties
+from ksql_engine.dialect.statements import Properties, Query, Window
 from ksql_engine.errors import StatementError
-from ksql_engine.plan.model import Source, WindowInfo
+from ksql_engine.expressions.scope import Scope, ScopeColumn
+from ksql_engine.plan.model import WINDOW_BOUNDS, Source, WindowInfo, Windowing
+from ksql_engine.plan.select import references
+from ksql_engine.types import BIGINT
 
 TYPE_PROPERTY, SIZE_PROPERTY = "WINDOW_TYPE", "WINDOW_SIZE"
 WINDOW_PROPERTIES: Final = frozenset({TYPE_PROPERTY, SIZE_PROPERTY})
 _KINDS: Final = ("SESSION", "HOPPING", "TUMBLING")
+_DAY: Final = 86_400_000
 
 
 def declared_window(properties: Properties) -> WindowInfo | None:
@@ -65,3 +71,71 @@ def duration_of(text: str) -> int:
     if int(count) == 0:
         raise StatementError(f"{refused}The duration must be positive")
     return int(count) * millis
+
+
+def windowing(window: Window, *, final: bool, repartitioned: bool) -> Windowing:
+    """Return what a WINDOW clause comes to. Raises StatementError when its times do not fit each other.
+
+    Without a grace period windows close a day after their start. State is kept as long as a record can change it, or
+    longer where the clause says so.
+    """
+    session = window.kind == "SESSION"
+    _check_times(window)
+    grace = window.grace if window.grace is not None else max(_DAY - window.size, 0)
+    needed = window.size + grace
+    if window.retention is not None and window.retention < needed:
+        raise StatementError(
+            f"The retention period of the window store must be no smaller than its "
+            f"{'session inactivity gap' if session else 'window size'} plus the grace period. Got "
+            f"{'gap' if session else 'size'}=[{window.size}], grace=[{grace}], retention=[{window.retention}]"
+        )
+    info = WindowInfo(window.kind, None if session else window.size)
+    return Windowing(info, window.size, window.advance, grace, window.retention or needed, final, repartitioned)
+
+
+def _check_times(window: Window) -> None:
+    if window.size <= 0:
+        kind = "Gap time" if window.kind == "SESSION" else "Window size"
+        raise StatementError(f"{kind} must be larger than zero.")
+    if not 0 < window.advance <= window.size:
+        raise StatementError(
+            f"Window advancement interval should be more than zero and less than window duration which is "
+            f"{window.size} ms, but given advancement interval is: {window.advance} ms"
+        )
+
+
+def window_text(window: Windowing) -> str:
+    """Return what must stay the same for a replaced query to go on with the state of a WINDOW clause."""
+    final = " FINAL" if window.final else ""
+    return f"{window.info.kind} {window.length} {window.advance} GRACE {window.grace}{final}"
+
+
+def with_bounds(scope: Scope) -> Scope:
+    """Return `scope` with WINDOWSTART and WINDOWEND of the windows that a GROUP BY is yet to make."""
+    owner = scope.columns[0].source if scope.columns else None
+    bounds = [ScopeColumn(owner, name, BIGINT, "None", hidden=True) for name in WINDOW_BOUNDS]
+    return Scope([*(column for column in scope.columns if column.name not in WINDOW_BOUNDS), *bounds], scope.clause)
+
+
+def refuse_bounds(expressions: Sequence[Expr]) -> None:
+    """Raise StatementError when an expression outside the SELECT list's plain items names a window's bounds."""
+    for ref in (ref for expr in expressions for ref in references(expr)):
+        if ref.name in WINDOW_BOUNDS:
+            raise StatementError(
+                f"Window bounds column {ref.name} can only be used in the SELECT clause of windowed aggregations and "
+                f"can not be passed to aggregate functions.\nSee https://github.com/confluentinc/ksql/issues/4397"
+            )
+
+
+def check_window(query: Query, scope: Scope) -> None:
+    """Raise StatementError when a query's WINDOW clause, or its EMIT FINAL, has nothing to work on."""
+    if query.window is None:
+        if query.emit == "FINAL":
+            raise StatementError("EMIT FINAL is only supported for windowed aggregations.")
+        return
+    if not query.group_by:
+        raise StatementError("WINDOW clause requires a GROUP BY clause.")
+    known = {column.name for column in scope.columns}
+    for ref in references(query.where) if query.where is not None else ():
+        if ref.name in WINDOW_BOUNDS and ref.name not in known:
+            raise StatementError(f"Error in WHERE expression: Unknown column {ref.name}.")

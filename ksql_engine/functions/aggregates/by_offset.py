@@ -1,0 +1,74 @@
+"""Aggregates by arrival: the first or last values, nulls left out unless asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import count as count_from
+from typing import Any, Final
+
+from ksql_engine.errors import StatementError
+from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Resolver, refuse
+from ksql_engine.types import SqlType, array_type
+
+# Values are numbered as they arrive, which orders them when sessions become one. The numbers start from the clock, so
+# that they go on rising after a restart.
+_NUMBERS: Final = count_from(time.time_ns())
+
+Arrivals = tuple[tuple[int, Any], ...]
+"""Values with their numbers, rising."""
+
+
+def _by_offset(name: str, latest: bool) -> Resolver:
+    def resolve(args: Arguments) -> Aggregator:
+        if not 1 <= len(args.types) <= 3:
+            raise refuse(name, args.types)
+        count, ignore_nulls = _options(name, args)
+        if count is not None and count < 1:
+            raise StatementError(f"{'latestN' if latest else 'earliestN'} must be 1 or greater")
+        return _kept(args.types[0], latest, ignore_nulls, count)
+
+    return resolve
+
+
+def _options(name: str, args: Arguments) -> tuple[int | None, bool]:
+    """Return how many values are asked for (None: one, not an array), and whether nulls are left out."""
+    options: Sequence[Any] = args.constants[1:]
+    shapes = [type(option) for option in options]
+    if shapes == []:
+        return None, True
+    if shapes == [bool]:
+        return None, options[0]
+    if shapes == [int]:
+        return options[0], True
+    if shapes == [int, bool]:
+        return options[0], options[1]
+    raise refuse(name, args.types)
+
+
+def _kept(kind: SqlType, latest: bool, ignore_nulls: bool, count: int | None) -> Aggregator:
+    limit = count or 1
+
+    def add(state: Arrivals, value: Any) -> Arrivals:
+        if (value is None and ignore_nulls) or (not latest and len(state) >= limit):
+            return state
+        return (*state, (next(_NUMBERS), value))[-limit:]
+
+    def merge(one: Arrivals, other: Arrivals) -> Arrivals:
+        both = sorted(one + other, key=lambda arrival: arrival[0])
+        return tuple(both[-limit:] if latest else both[:limit])
+
+    if count is None:
+        return Aggregator(kind, (), add, merge, None, lambda state: state[0][1] if state else None)
+    return Aggregator(array_type(kind), (), add, merge, None, lambda state: [value for _, value in state])
+
+
+_FORMS: Final = ("ANY", "ANY, BOOLEAN", "ANY, INT", "ANY, INT, BOOLEAN")
+AGGREGATES: Final = (
+    AggregateFunction(
+        "EARLIEST_BY_OFFSET", "The first value, or values.", _FORMS, _by_offset("EARLIEST_BY_OFFSET", latest=False)
+    ),
+    AggregateFunction(
+        "LATEST_BY_OFFSET", "The last value, or values.", _FORMS, _by_offset("LATEST_BY_OFFSET", latest=True)
+    ),
+)

@@ -1,0 +1,77 @@
+"""What all forms of GROUP BY share: a row's group and arguments, and the states of a group's aggregates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ksql_engine.errors import EvaluationError
+from ksql_engine.operators.base import Report, has_null
+from ksql_engine.plan.model import AggregateStep
+from ksql_engine.types import Row
+
+_NULL_GROUP = "Group-by column with index {} resolved to null. The source row will be excluded from the table."
+
+Contribution = tuple[Row, Row]
+"""A row's group and the argument of each aggregate."""
+
+
+class Fold:
+    """The aggregates of one GROUP BY over tuples of states, one state for each aggregate."""
+
+    def __init__(self, step: AggregateStep, report: Report) -> None:
+        """Fold as `step` says; what cannot be computed goes to `report` and leaves the state as it was."""
+        self.initial: Row = tuple(aggregator.initial for aggregator in step.aggregators)
+        self._group, self._args, self._slots = step.group, step.args, step.slots
+        self._adds = [aggregator.add for aggregator in step.aggregators]
+        self._undos = [aggregator.undo for aggregator in step.aggregators]
+        self._merges = [aggregator.merge for aggregator in step.aggregators]
+        self._results = [aggregator.result for aggregator in step.aggregators]
+        self._report = report
+
+    def contribution(self, key: Row, value: Row) -> Contribution | None:
+        """Return what a row gives to which group, or None when a grouping value is null."""
+        group = self._group(key, value, self._report)
+        place = has_null(group)
+        if place is not None:
+            message = _NULL_GROUP.format(place)
+            self._report(message, EvaluationError(message))
+            return None
+        args = self._args(key, value, self._report)
+        return group, tuple([_argument(args, start, count) for start, count in self._slots])
+
+    def add(self, states: Row, args: Row) -> Row:
+        """Return the states with a row added."""
+        return self._each(self._adds, states, args)
+
+    def undo(self, states: Row, args: Row) -> Row:
+        """Return the states with a row taken back."""
+        return self._each(self._undos, states, args)
+
+    def merge(self, one: Row, other: Row) -> Row:
+        """Return the states of the rows of both."""
+        return self._each(self._merges, one, other)
+
+    def row(self, states: Row) -> Row:
+        """Return what states show."""
+        return tuple(
+            [state if show is None else show(state) for show, state in zip(self._results, states, strict=True)]
+        )
+
+    def _each(self, changes: Sequence[Callable[[Any, Any], Any] | None], states: Row, others: Row) -> Row:
+        return tuple(
+            [self._step(change, state, other) for change, state, other in zip(changes, states, others, strict=True)]
+        )
+
+    def _step(self, change: Callable[[Any, Any], Any] | None, state: Any, other: Any) -> Any:
+        try:
+            return change(state, other) if change is not None else state
+        except Exception as error:
+            self._report("Error computing an aggregate", error)
+            return state
+
+
+def _argument(args: Row, start: int, count: int) -> Any:
+    if count == 1:
+        return args[start]
+    return None if count == 0 else args[start : start + count]
