@@ -88,8 +88,9 @@ class _ForeignJoin:
             self._lefts.delete(key)
         else:
             self._lefts.put(key, (value, time, new))
-        was_joined = before is not None and (self._outer or self._right(old) is not None)
-        self._result(key, (value, time, new), self._right(new), time, was_joined)
+        # Whether the old row had a partner is not looked up, as in Kafka Streams: a deletion more does no harm.
+        known = before is not None and (self._outer or old is not None)
+        self._result(key, (value, time, new), self._right(new), time, known)
 
     def right(self, key: Row, value: Row | None, time: int) -> None:
         """Take a change of a right row in: it is one of all left rows that name it."""
@@ -115,13 +116,13 @@ class _ForeignJoin:
         return found
 
     def _result(
-        self, key: Row, left: tuple[Row | None, int, Row | None], right: Side, time: int, was_joined: bool
+        self, key: Row, left: tuple[Row | None, int, Row | None], right: Side, time: int, known: bool
     ) -> None:
         value, left_time, _ = left
         time = max(time, left_time, right[1] if right is not None else time)
         if value is not None and (right is not None or self._outer):
             self._emit(key, value + (right[0] if right is not None else self._missing), time)
-        elif was_joined:
+        elif known:
             self._emit(key, None, time)
 
 
