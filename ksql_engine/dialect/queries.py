@@ -7,7 +7,7 @@ from ksql_engine.dialect.cursor import Cursor
 from ksql_engine.dialect.expressions import parse_expression
 from ksql_engine.dialect.statements import JoinClause, Query, SelectItem, SourceRef, Window
 from ksql_engine.dialect.tokens import INTEGER
-from ksql_engine.errors import PrepareError
+from ksql_engine.errors import PrepareError, StatementError
 
 _DAY = 86_400_000
 
@@ -29,8 +29,8 @@ def parse_query(cursor: Cursor) -> Query:
 def _clauses(cursor: Cursor, items: tuple[SelectItem, ...], source: SourceRef, joins: tuple[JoinClause, ...]) -> Query:
     window = _window(cursor) if cursor.take_word("WINDOW") else None
     where = parse_expression(cursor) if cursor.take_word("WHERE") else None
-    group_by = _group(cursor) if cursor.take_word("GROUP", "BY") else ()
-    partition_by = _group(cursor) if cursor.take_word("PARTITION", "BY") else ()
+    group_by = _group(cursor, "GROUP BY") if cursor.take_word("GROUP", "BY") else ()
+    partition_by = _group(cursor, "PARTITION BY") if cursor.take_word("PARTITION", "BY") else ()
     having = parse_expression(cursor) if cursor.take_word("HAVING") else None
     emit = cursor.one_of("CHANGES", "FINAL") if cursor.take_word("EMIT") else None
     limit = _limit(cursor) if cursor.take_word("LIMIT") else None
@@ -106,7 +106,15 @@ def _within(cursor: Cursor) -> tuple[int, int]:
     return before, after
 
 
-def _group(cursor: Cursor) -> tuple[Expr, ...]:
+def _group(cursor: Cursor, clause: str) -> tuple[Expr, ...]:
+    found = _expressions(cursor)
+    if not found:
+        raise StatementError(f"{clause} requires at least one expression")
+    return found
+
+
+def _expressions(cursor: Cursor) -> tuple[Expr, ...]:
+    """Read expressions with or without brackets around them all."""
     mark = cursor.mark()
     if cursor.take_symbol("("):
         found = _list(cursor)

@@ -108,7 +108,7 @@ def _part(source: Source, is_key: bool) -> tuple[FormatSpec, tuple[Column, ...]]
 
 
 def _row(columns: Sequence[Column], given: Any, alone: bool) -> Row:
-    if not isinstance(given, Mapping) or (alone and columns[0].type.base not in ("STRUCT", "MAP")):
+    if not isinstance(given, Mapping) or alone:
         return (json_coercion(columns[0].type)(given),)
     names = {str(name).upper(): value for name, value in given.items()}
     return tuple(json_coercion(column.type)(names.get(column.name.upper())) for column in columns)

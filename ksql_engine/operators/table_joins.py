@@ -115,9 +115,7 @@ class _ForeignJoin:
         found: Side = self._rights.get(foreign) if foreign is not None else None
         return found
 
-    def _result(
-        self, key: Row, left: tuple[Row | None, int, Row | None], right: Side, time: int, known: bool
-    ) -> None:
+    def _result(self, key: Row, left: tuple[Row | None, int, Row | None], right: Side, time: int, known: bool) -> None:
         value, left_time, _ = left
         time = max(time, left_time, right[1] if right is not None else time)
         if value is not None and (right is not None or self._outer):

@@ -15,11 +15,10 @@ from ksql_engine.expressions.rows import compile_projection
 from ksql_engine.expressions.scope import Scope, ScopeColumn
 from ksql_engine.functions.aggregate import Aggregator, Arguments
 from ksql_engine.functions.registry import FunctionRegistry
-from ksql_engine.plan.model import TABLE, WINDOW_BOUNDS, AggregateStep, Column, ProjectStep, Windowing
+from ksql_engine.plan.model import TABLE, WINDOW_BOUNDS, AggregateStep, Column, Windowing
 from ksql_engine.plan.relation import Relation, bounds_columns
 from ksql_engine.plan.select import Selected, partition_name, qualify, references, substitute
 from ksql_engine.plan.windows import refuse_bounds, window_text, windowing, with_bounds
-from ksql_engine.types import NULL
 
 GROUP_PREFIX, AGGREGATE_PREFIX = "$GROUP_", "$AGG_"
 
@@ -176,40 +175,3 @@ def _check_table(calls: Sequence[ast.Call], aggregators: Sequence[Aggregator]) -
         raise StatementError(
             f"The aggregation function{plural} {listed} cannot be applied to a table source, only to a stream source."
         )
-
-
-def partition(
-    relation: Relation, partition_by: Sequence[ast.Expr], selected: list[Selected], functions: FunctionRegistry
-) -> Regrouped:
-    """Plan PARTITION BY: the value keeps every column, the key becomes the given expressions."""
-    if relation.kind == TABLE:
-        raise StatementError(
-            "PARTITION BY clause has not been applied: tables cannot be re-partitioned. Use a GROUP BY clause instead."
-        )
-    groups = [qualify(expr, relation.scope.for_clause("PARTITION BY")) for expr in partition_by]
-    if groups == [ast.Literal(None, NULL)]:
-        groups = []
-    compiler = Compiler(relation.scope, functions)
-    codes = [compiler.code(expr) for expr in groups]
-    kept = list(relation.scope.columns)
-    value = [(column.name, Code(column.code, column.type, simple=True)) for column in kept]
-    step = ProjectStep(
-        relation.step,
-        compile_projection(compiler, [(expression_text(e), c) for e, c in zip(groups, codes, strict=True)]),
-        compile_projection(compiler, value),
-    )
-    columns = [
-        ScopeColumn(None, f"{GROUP_PREFIX}{place}", code.type, f"k[{place}]", is_key=True)
-        for place, code in enumerate(codes)
-    ]
-    columns += [
-        ScopeColumn(column.source, column.name, column.type, f"v[{place}]", hidden=column.hidden)
-        for place, column in enumerate(kept)
-    ]
-    rewrite = [(expr, ast.ColumnRef(None, f"{GROUP_PREFIX}{place}")) for place, expr in enumerate(groups)]
-    selected = [Selected(substitute(column.expression, rewrite), column.name, column.aliased) for column in selected]
-    keys = tuple(
-        Column(partition_name(expr, place), code.type)
-        for place, (expr, code) in enumerate(zip(groups, codes, strict=True))
-    )
-    return Regrouped(Relation(step, Scope(columns), relation.kind, keys, relation.left), selected, None)

@@ -13,7 +13,7 @@ from ksql_engine.expressions.code import Code
 from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import compile_projection
 from ksql_engine.functions.registry import FunctionRegistry
-from ksql_engine.plan.grouping import group, partition
+from ksql_engine.plan.grouping import group
 from ksql_engine.plan.joins import join_sources
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import (
@@ -27,6 +27,7 @@ from ksql_engine.plan.model import (
     Source,
     Step,
 )
+from ksql_engine.plan.partitioning import partition
 from ksql_engine.plan.relation import Relation, source_relation
 from ksql_engine.plan.result_keys import split_keys
 from ksql_engine.plan.select import Selected, check_reserved, expand, references

@@ -15,7 +15,7 @@ class Relation:
     """Rows with names. `keys` are the columns of the key tuple; `joined` marks a relation of several sources.
 
     With a `window` the key tuple ends with the window's bounds, which `keys` leaves out. A join may have a key of its
-    own that no source has (`synthetic`), or the left table's (`foreign`).
+    own that no source has (`synthetic`), or the left table's (`foreign`). `partitioned` are the texts of PARTITION BY.
     """
 
     step: Step
@@ -28,6 +28,7 @@ class Relation:
     viable: tuple[tuple[ColumnRef, ...], ...] | None = None
     synthetic: bool = False
     foreign: bool = False
+    partitioned: tuple[str, ...] = ()
 
     @property
     def key_choices(self) -> tuple[tuple[ColumnRef, ...], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ksql_engine.dialect.ast import ColumnRef
 from ksql_engine.dialect.text import expression_text
@@ -22,11 +22,7 @@ def split_keys(relation: Relation, selected: Sequence[Selected], target: str) ->
     for place, choices in enumerate(relation.key_choices):
         chosen = _chosen(values, choices)
         if len(chosen) > 1:
-            raise StatementError(
-                f"The projection contains a key column more than once: {_listed(chosen)}.\n"
-                f"Each key column must only be in the projection once. If you intended to copy the key into the "
-                f"value, then consider using the AS_VALUE function to indicate which key reference should be copied."
-            )
+            raise _twice(relation, relation.keys[place].name, chosen)
         if chosen:
             keys[place] = chosen[0].name
             values.remove(chosen[0])
@@ -44,9 +40,27 @@ def _chosen(selected: Sequence[Selected], choices: Sequence[ColumnRef]) -> list[
     return []
 
 
-def _listed(columns: Sequence[Selected]) -> str:
-    names = [f"`{column.name}`" for column in columns]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+def _twice(relation: Relation, key: str, chosen: Sequence[Selected]) -> StatementError:
+    names = [column.name for column in chosen]
+    if _grouped(relation):
+        problem = f"more than once: {_all(f'`{name}`' for name in names)}"
+    else:
+        problem = f"(`{key}`) more than once, aliased as: {_all(names)}"
+    return StatementError(
+        f"The projection contains a key column {problem}.\n"
+        f"Each key column must only be in the projection once. If you intended to copy the key into the value, then "
+        f"consider using the AS_VALUE function to indicate which key reference should be copied."
+    )
+
+
+def _all(names: Iterable[str], word: str = "and") -> str:
+    """Return names as a sentence lists them."""
+    listed = list(names)
+    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} {word} {listed[-1]}"
+
+
+def _grouped(relation: Relation) -> bool:
+    return relation.kind == TABLE and not relation.joined and relation.scope.columns[0].source is None
 
 
 def _check_present(relation: Relation, keys: dict[int, str], target: str) -> None:
@@ -57,9 +71,11 @@ def _check_present(relation: Relation, keys: dict[int, str], target: str) -> Non
         raise _missing_primary_key(relation, missing)
     if relation.joined:
         raise _missing_join_key(relation, target)
-    grouped = relation.kind == TABLE and relation.scope.columns[0].source is None
-    names = [column.name for column in missing]
-    raise _missing("grouping expression" if grouped else "key column", names, ", ".join(names), target)
+    if _grouped(relation):
+        raise _missing("grouping expression", [column.name for column in missing], target)
+    if relation.partitioned:
+        raise _missing("partitioning expression", relation.partitioned, target)
+    raise _missing("key column", [column.name for column in relation.keys], target)
 
 
 def _missing_primary_key(relation: Relation, missing: Sequence[Column]) -> StatementError:
@@ -73,20 +89,25 @@ def _missing_primary_key(relation: Relation, missing: Sequence[Column]) -> State
 
 
 def _missing_join_key(relation: Relation, target: str) -> StatementError:
+    """Return the error of a join none of whose equal columns is selected: one of them would do."""
     names = [expression_text(choice) for choice in relation.key_choices[0]]
-    either = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
     hint = (
         f"\n{names[0]} was added as a synthetic key column because the join criteria did not match any source column. "
         f"This expression must be included in the projection and may be aliased."
     )
-    return _missing("join expression", names, either, target, hint if relation.synthetic else "")
+    s = "s" if len(names) > 1 else ""
+    return _needed(f"join expression{s} {_all(names, 'or')}", names[0], target, hint if relation.synthetic else "")
 
 
-def _missing(what: str, names: Sequence[str], listed: str, target: str, hint: str = "") -> StatementError:
+def _missing(what: str, names: Sequence[str], target: str) -> StatementError:
+    s = "s" if len(names) > 1 else ""
+    return _needed(f"{what}{s} {_all(names)}", ", ".join(names), target)
+
+
+def _needed(what: str, example: str, target: str, hint: str = "") -> StatementError:
     return StatementError(
         f"Key missing from projection (ie, SELECT). See https://cnfl.io/2LV7ouS.\n"
-        f"The query used to build `{target}` must include the {what}{'s' if len(names) > 1 else ''} {listed} "
-        f"in its projection (eg, SELECT {names[0]}...).{hint}"
+        f"The query used to build `{target}` must include the {what} in its projection (eg, SELECT {example}...).{hint}"
     )
 
 

@@ -15,11 +15,12 @@ from ksql_engine.plan.model import RESERVED_NAMES
 
 @dataclass(frozen=True)
 class Selected:
-    """One output column before it is known to be key or value."""
+    """One output column before it is known to be key or value; `star` marks one that came from a `*`."""
 
     expression: ast.Expr
     name: str
     aliased: bool
+    star: bool = False
 
 
 def expand(
@@ -55,7 +56,7 @@ def expand(
 def check_reserved(columns: Sequence[Selected]) -> None:
     """Raise StatementError when a persistent query would write a pseudo column under its own name."""
     for column in columns:
-        if column.name in RESERVED_NAMES:
+        if column.name in RESERVED_NAMES and not column.star:
             raise StatementError(f"Reserved column name in select: `{column.name}`. Please remove or alias the column.")
 
 
@@ -66,14 +67,15 @@ def _star(item: SelectItem, scope: Scope, joined: bool) -> list[Selected]:
         if not columns:
             raise StatementError(f"'{item.source}' is not a valid stream/table name or alias.")
     return [
-        Selected(_ref(column), f"{column.source}_{column.name}" if joined else column.name, False) for column in columns
+        Selected(_ref(column), f"{column.source}_{column.name}" if joined and column.source else column.name, False)
+        for column in columns
     ]
 
 
 def _repartitioned(star: list[Selected], partition_by: Sequence[ast.Expr], scope: Scope) -> list[Selected]:
     """Return the columns of `*` after PARTITION BY: the new key, the value columns, then the old key's."""
     groups = [qualify(expr, scope) for expr in partition_by if not isinstance(expr, ast.Literal)]
-    keys = [Selected(expr, partition_name(expr, place), False) for place, expr in enumerate(groups)]
+    keys = [Selected(expr, partition_name(expr, place), False, star=True) for place, expr in enumerate(groups)]
     rest = [column for column in star if column.expression not in groups]
     old = {_ref(column) for column in scope.columns if column.is_key}
     values = [column for column in rest if column.expression not in old]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
-from ksql_engine.dialect.statements import CreateAsSelect, InsertInto
+from ksql_engine.dialect import ast
+from ksql_engine.dialect.statements import CreateAsSelect, InsertInto, Query
 from ksql_engine.errors import StatementError
+from ksql_engine.expressions.arithmetic import fit_decimal
 from ksql_engine.functions.registry import FunctionRegistry
 from ksql_engine.plan import config as settings
 from ksql_engine.plan import properties as with_clause
@@ -15,6 +18,7 @@ from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import TABLE, FormatSpec, QueryPlan, Source
 from ksql_engine.plan.queries import plan_query
 from ksql_engine.plan.replace import check_replacement
+from ksql_engine.types import SqlType
 
 
 def plan_create_as(
@@ -81,12 +85,37 @@ def plan_insert(statement: InsertInto, metastore: Metastore, functions: Function
         raise StatementError(f"Cannot insert into read-only stream: {sink.name}")
     if sink.headers:
         raise StatementError(f"Cannot insert into {sink.name} because it has header columns")
-    planned = plan_query(statement.query, metastore, functions, statement.target)
+    query = _with_decimals(statement.query, sink)
+    planned = plan_query(query, metastore, functions, statement.target)
     if planned.plan.kind == TABLE:
         raise StatementError("Invalid result type. Your SELECT query produces a TABLE. INSERT INTO needs a STREAM.")
     made, wanted = planned.plan.schema, sink.schema
-    if [c.type for c in made.key] != [c.type for c in wanted.key] or made.value != wanted.value:
+    if made != wanted:
         raise StatementError(
-            f"Incompatible schema between results and sink. Result schema is {made}, but the sink schema is {wanted}."
+            f"Incompatible schema between results and sink.\nResult schema is {made}\nSink schema is {wanted}"
         )
-    return replace(planned.plan, schema=wanted, sink=sink)
+    if planned.plan.window != sink.window:
+        raise StatementError(f"Incompatible windows between results and sink: {planned.plan.window}, {sink.window}.")
+    return replace(planned.plan, sink=sink)
+
+
+def _with_decimals(query: Query, sink: Source) -> Query:
+    """Return the SELECT with number literals as the decimals that the sink's columns of their names are."""
+    types = {column.name: column.type for column in sink.schema.value if column.type.base == "DECIMAL"}
+    items = []
+    for item in query.items:
+        literal, wanted = item.expression, types.get(item.alias or "")
+        if isinstance(literal, ast.Literal) and wanted is not None and _fits(literal, wanted):
+            value = fit_decimal(Decimal(literal.value), wanted.precision, wanted.scale)
+            items.append(replace(item, expression=ast.Literal(value, wanted)))
+        else:
+            items.append(item)
+    return replace(query, items=tuple(items))
+
+
+def _fits(literal: ast.Literal, wanted: SqlType) -> bool:
+    if literal.type.base not in ("INTEGER", "BIGINT", "DECIMAL"):
+        return False
+    digits = Decimal(literal.value).as_tuple()
+    fraction = max(0, -int(digits.exponent))
+    return fraction <= wanted.scale and len(digits.digits) - fraction <= wanted.precision - wanted.scale
