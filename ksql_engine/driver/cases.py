@@ -52,7 +52,7 @@ def load_cases(path: Path) -> list[Case]:
 
 def run_case(case: Case) -> str | None:
     """Return None when the case holds, else what is different."""
-    driver = TopicDriver()
+    driver = TopicDriver(case.properties)
     try:
         driver.execute(case.statements)
         driver.run([_input(driver, record) for record in case.inputs])

@@ -7,17 +7,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ksql_engine.dialect.parser import parse_statement, split_statements
-from ksql_engine.dialect.statements import CreateAsSelect, CreateSource, CreateType, DropSource, InsertInto, SetProperty
+from ksql_engine.dialect.ast import Place
+from ksql_engine.dialect.parser import parse_statement, split_with_places
+from ksql_engine.dialect.statements import (
+    AlterSource,
+    CreateAsSelect,
+    CreateSource,
+    CreateType,
+    DropSource,
+    DropType,
+    InsertInto,
+    InsertValues,
+    SetProperty,
+)
 from ksql_engine.errors import SchemaNotFoundError, SerializationError, StatementError
 from ksql_engine.formats.base import RegisteredSchema
 from ksql_engine.formats.factory import StandardFormats
 from ksql_engine.functions.registry import builtin_functions
 from ksql_engine.operators.endpoints import Encode, Message, encoder
 from ksql_engine.operators.pipeline import Outputs, Pipeline
+from ksql_engine.plan.config import NO_CONFIG, Config
 from ksql_engine.plan.declare import plan_source
+from ksql_engine.plan.drop import plan_drop
+from ksql_engine.plan.inference import check_sink_schemas, infer_columns
+from ksql_engine.plan.insert_values import InsertedRow, plan_insert_values
 from ksql_engine.plan.metastore import Metastore, QueryInfo
 from ksql_engine.plan.model import QueryPlan
+from ksql_engine.plan.replace import check_free, plan_alter
 from ksql_engine.plan.sources import plan_create_as, plan_insert
 from ksql_engine.state.store import MemoryState
 from ksql_engine.types import Row
@@ -77,8 +93,9 @@ class _RunningQuery:
 class TopicDriver:
     """Statements and topics in memory. `log` holds what could not be read or computed."""
 
-    def __init__(self) -> None:
-        """Start without sources."""
+    def __init__(self, config: Config = NO_CONFIG) -> None:
+        """Start without sources; `config` are the properties that every statement has."""
+        self.config = dict(config)
         self.metastore = Metastore()
         self.functions = builtin_functions()
         self.registry = MemoryRegistry()
@@ -90,25 +107,65 @@ class TopicDriver:
 
     def execute(self, text: str) -> None:
         """Run CREATE, INSERT INTO .. SELECT and DROP statements. Raises StatementError."""
-        for one in split_statements(text):
-            self._one(one)
+        for one, place in split_with_places(text):
+            self._one(one, place)
             self._sequence += 1
 
-    def _one(self, text: str) -> None:
-        statement = parse_statement(text, self.metastore.types)
+    def _one(self, text: str, place: Place) -> None:
+        statement = parse_statement(text, self.metastore.types, place)
         if isinstance(statement, CreateSource):
-            source = plan_source(statement, self.metastore)
-            self.metastore.sources[source.name] = source
+            self._create(statement)
+        elif isinstance(statement, AlterSource):
+            self.metastore.sources[statement.name] = plan_alter(statement, self.metastore)
         elif isinstance(statement, CreateAsSelect):
-            self._start(f"Q{self._sequence}", plan_create_as(statement, self.metastore, self.functions), text)
+            self._create_as(statement, text)
+        elif isinstance(statement, InsertValues):
+            self._insert(plan_insert_values(statement, self.metastore, self.functions))
         elif isinstance(statement, InsertInto):
             self._start(f"Q{self._sequence}", plan_insert(statement, self.metastore, self.functions), text)
         elif isinstance(statement, CreateType):
             self.metastore.types[statement.name] = statement.type
+        elif isinstance(statement, DropType):
+            self.metastore.types.pop(statement.name, None)
         elif isinstance(statement, DropSource):
+            plan_drop(statement, self.metastore)
             self.metastore.sources.pop(statement.name, None)
-        elif not isinstance(statement, SetProperty):
+        elif isinstance(statement, SetProperty):
+            self._set(statement)
+        else:
             raise StatementError(f"{type(statement).__name__} cannot be run without a broker")
+
+    def _set(self, statement: SetProperty) -> None:
+        if statement.value is None:
+            self.config.pop(statement.name, None)
+        else:
+            self.config[statement.name] = statement.value
+
+    def _exists(self, statement: CreateSource | CreateAsSelect) -> bool:
+        if statement.or_replace or statement.name not in self.metastore.sources:
+            return False
+        if not statement.if_not_exists:
+            check_free(statement.kind, statement.name, self.metastore)
+        return True
+
+    def _create(self, statement: CreateSource) -> None:
+        if self._exists(statement):
+            return
+        whole = infer_columns(statement, self.registry, self.config)
+        source = plan_source(whole, self.metastore, self.config)
+        self.formats.register_new(source)
+        self.metastore.sources[source.name] = source
+
+    def _create_as(self, statement: CreateAsSelect, text: str) -> None:
+        if self._exists(statement):
+            return
+        plan = plan_create_as(statement, self.metastore, self.functions, self.config)
+        check_sink_schemas(plan, self.registry)
+        self._start(f"Q{self._sequence}", plan, text)
+
+    def _insert(self, row: InsertedRow) -> None:
+        encode = encoder(replace(row.source, time=None), self.formats)
+        self.append(encode(row.key, row.value, row.time or 0))
 
     def _start(self, query_id: str, plan: QueryPlan, text: str) -> None:
         made = plan.with_id(query_id)

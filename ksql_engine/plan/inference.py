@@ -12,7 +12,7 @@ from ksql_engine.formats.avro_types import column_type
 from ksql_engine.formats.base import SchemaRegistry
 from ksql_engine.plan.config import NO_CONFIG, Config
 from ksql_engine.plan.declare import declared_formats
-from ksql_engine.plan.model import TABLE, Column, FormatSpec
+from ksql_engine.plan.model import TABLE, Column, FormatSpec, QueryPlan
 from ksql_engine.types import SqlType
 
 INFERRED: Final = ("AVRO",)
@@ -106,16 +106,16 @@ def schema_of_id(schemas: SchemaRegistry, schema_id: int, part: str, topic: str)
         ) from error
 
 
-def check_schema_ids(
-    topic: str,
-    key: tuple[FormatSpec, Sequence[Column]],
-    value: tuple[FormatSpec, Sequence[Column]],
-    schemas: SchemaRegistry,
-) -> None:
+def check_sink_schemas(plan: QueryPlan, schemas: SchemaRegistry | None) -> None:
     """Raise StatementError when a sink's columns do not go with the schema whose id its WITH clause gives.
 
     Each column is to be there in its place with the same name and type; the schema may have more after them.
     """
+    sink = plan.sink
+    if sink is None or schemas is None:
+        return
+    topic = sink.topic
+    key, value = (sink.key_format, sink.schema.key), (sink.value_format, sink.schema.value)
     for (spec, columns), part in ((key, "key"), (value, "value")):
         if spec.schema_id is None:
             continue

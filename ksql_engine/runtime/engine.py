@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 
 from ksql_engine.dialect.parser import parse_statement
 from ksql_engine.dialect.statements import (
+    AlterSource,
     CreateAsSelect,
     CreateSource,
     CreateType,
@@ -28,6 +29,7 @@ from ksql_engine.functions.registry import builtin_functions
 from ksql_engine.plan.declare import plan_source
 from ksql_engine.plan.metastore import Metastore, QueryInfo
 from ksql_engine.plan.model import STREAM, QueryPlan, Source
+from ksql_engine.plan.replace import plan_alter
 from ksql_engine.plan.shape import check_shape
 from ksql_engine.plan.sources import plan_create_as, plan_insert
 from ksql_engine.runtime.catalog import Catalog, Command
@@ -108,11 +110,13 @@ class Engine:
         self.sequence = command.sequence + 1
         statement = parse_statement(command.statement, self.metastore.types)
         if isinstance(statement, CreateSource):
-            self._put_source(plan_source(statement, self.metastore))
+            self._put_source(plan_source(statement, self.metastore, command.properties))
         elif isinstance(statement, (CreateAsSelect, InsertInto)) and command.query_id:
-            plan = self._plan(statement).with_id(command.query_id)
+            plan = self._plan(statement, command.properties).with_id(command.query_id)
             self._note_query(command.query_id, plan, statement.text, isinstance(statement, CreateAsSelect))
             plans[command.query_id] = plan
+        elif isinstance(statement, AlterSource):
+            self._put_source(plan_alter(statement, self.metastore))
         elif isinstance(statement, DropSource):
             for query_id in self._forget_source(statement.name):
                 plans.pop(query_id, None)
@@ -134,10 +138,10 @@ class Engine:
                 plans.pop(query_id, None)
                 self.metastore.queries.pop(query_id, None)
 
-    def _plan(self, statement: CreateAsSelect | InsertInto) -> QueryPlan:
+    def _plan(self, statement: CreateAsSelect | InsertInto, properties: Mapping[str, str]) -> QueryPlan:
         if isinstance(statement, InsertInto):
             return plan_insert(statement, self.metastore, self.functions)
-        return plan_create_as(statement, self.metastore, self.functions)
+        return plan_create_as(statement, self.metastore, self.functions, properties)
 
     def _put_source(self, source: Source) -> None:
         self.metastore.sources[source.name] = source
@@ -163,10 +167,11 @@ class Engine:
         self.sequence += 1
         return number
 
-    def create_source(self, statement: CreateSource, source: Source) -> None:
-        """Make a declared source: its topic where asked, then the source. The caller holds the lock.
+    def create_source(self, text: str, source: Source, properties: Mapping[str, str]) -> None:
+        """Make a declared source: its topic where asked, its schemas, then the source. The caller holds the lock.
 
-        Raises StatementError when the topic is missing and PARTITIONS is not given.
+        `text` is the statement with all its columns. Raises StatementError when the topic is missing and PARTITIONS is
+        not given.
         """
         found = self.topics.find(source.topic)
         if found is None and source.partitions is None:
@@ -178,13 +183,18 @@ class Engine:
             )
         if source.partitions is not None:
             self.ensure_topic(source, source.partitions, source.replicas or 1)
-        self.record(statement.text)
+        self.formats.register_new(source)
+        self.record(text, properties=properties)
         self._put_source(source)
 
     def ensure_topic(self, source: Source, partitions: int, replicas: int) -> None:
         """Create the topic of a source unless it is there: compacted for tables, deleting for streams."""
-        policy = "delete" if source.kind == STREAM else "compact"
-        self.topics.ensure(source.topic, partitions, replicas, {"cleanup.policy": policy})
+        windowed = source.window is not None and source.query_id is not None
+        policy = "delete" if source.kind == STREAM else "compact,delete" if windowed else "compact"
+        config = {"cleanup.policy": policy}
+        if source.retention_ms is not None:
+            config["retention.ms"] = str(source.retention_ms)
+        self.topics.ensure(source.topic, partitions, replicas, config)
 
     def create_query(
         self, text: str, plan: QueryPlan, query_id: str, *, owns_sink: bool, properties: Mapping[str, str]

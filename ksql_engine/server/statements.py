@@ -10,7 +10,11 @@ from confluent_kafka import KafkaException
 
 from ksql_engine.dialect.ast import Place
 from ksql_engine.dialect.parser import parse_statement, split_with_places
+from ksql_engine.dialect.source_text import source_text
 from ksql_engine.dialect.statements import (
+    AlterSource,
+    AssertSchema,
+    AssertTopic,
     CreateAsSelect,
     CreateSource,
     CreateType,
@@ -32,11 +36,15 @@ from ksql_engine.dialect.statements import (
 from ksql_engine.dialect.variables import substitute
 from ksql_engine.errors import KsqlError, ParseError, StatementError, WrongEndpointError
 from ksql_engine.plan.declare import plan_source
+from ksql_engine.plan.drop import plan_drop
+from ksql_engine.plan.inference import check_sink_schemas, infer_columns
 from ksql_engine.plan.queries import plan_query
+from ksql_engine.plan.replace import check_free
 from ksql_engine.plan.sources import plan_create_as, plan_insert
 from ksql_engine.runtime.engine import Engine, describe_failure
 from ksql_engine.runtime.insert import insert_values
 from ksql_engine.server import entities
+from ksql_engine.server.definitions import alter_source, assert_schema, assert_topic
 from ksql_engine.server.entities import Entity
 
 
@@ -81,6 +89,9 @@ class StatementRunner:
             InsertInto: self._insert_into,
             InsertValues: self._insert_values,
             DropSource: self._drop,
+            AlterSource: self._alter,
+            AssertTopic: self._assert_topic,
+            AssertSchema: self._assert_schema,
             QueryControl: self._control,
             Show: self._show,
             DescribeSource: self._describe,
@@ -119,12 +130,15 @@ class StatementRunner:
         with self._engine.lock:
             return self._handlers[type(statement)](statement, request)
 
-    def _create_source(self, statement: CreateSource, _request: Request) -> Entity | None:
+    def _create_source(self, statement: CreateSource, request: Request) -> Entity | None:
         exists = self._existing(statement)
         if exists is not None:
             return exists
-        source = plan_source(statement, self._engine.metastore)
-        self._engine.create_source(statement, source)
+        config = request.plain()
+        whole = infer_columns(statement, self._engine.registry, config)
+        source = plan_source(whole, self._engine.metastore, config)
+        text = statement.text if whole is statement else source_text(whole)
+        self._engine.create_source(text, source, config)
         kind = statement.kind.lower()
         return entities.command_status(
             statement.text,
@@ -138,18 +152,21 @@ class StatementRunner:
         found = self._engine.metastore.sources.get(statement.name)
         if found is None or statement.or_replace:
             return None
-        kind = found.kind.lower()
-        message = f"Cannot add {statement.kind.lower()} '{statement.name}': A {kind} with the same name already exists"
-        if statement.if_not_exists:
-            return entities.warning(statement.text, message)
-        raise StatementError(message)
+        try:
+            check_free(statement.kind, statement.name, self._engine.metastore)
+        except StatementError as error:
+            if statement.if_not_exists:
+                return entities.warning(statement.text, str(error))
+            raise
+        return None
 
     def _create_as(self, statement: CreateAsSelect, request: Request) -> Entity | None:
         exists = self._existing(statement)
         if exists is not None:
             return exists
         engine = self._engine
-        plan = plan_create_as(statement, engine.metastore, engine.functions)
+        plan = plan_create_as(statement, engine.metastore, engine.functions, request.plain())
+        check_sink_schemas(plan, engine.registry)
         old = engine.metastore.sources.get(statement.name)
         if old is not None and old.query_id is None:
             raise StatementError(f"Cannot replace {old.kind.lower()} `{old.name}`: it was not made by a query")
@@ -184,25 +201,9 @@ class StatementRunner:
         return None
 
     def _drop(self, statement: DropSource, _request: Request) -> Entity | None:
-        store = self._engine.metastore
-        source = store.sources.get(statement.name)
-        kind = statement.kind.capitalize()
+        source = plan_drop(statement, self._engine.metastore)
         if source is None:
-            if statement.if_exists:
-                return entities.warning(statement.text, f"Source {statement.name} does not exist.")
-            raise StatementError(f"{kind} {statement.name} does not exist.")
-        if source.kind != statement.kind:
-            raise StatementError(
-                f"Incompatible data source type is {source.kind}, but statement was DROP {statement.kind}"
-            )
-        readers = store.readers(source.name)
-        writers = [one for one in store.writers(source.name) if one != source.query_id]
-        if readers or writers:
-            raise StatementError(
-                f"Cannot drop {source.name}.\nThe following queries read from this source: [{', '.join(readers)}].\n"
-                f"The following queries write into this source: [{', '.join(writers)}].\nYou need to terminate them "
-                f"before dropping {source.name}."
-            )
+            return entities.warning(statement.text, f"Source {statement.name} does not exist.")
         self._engine.drop_source(statement)
         return entities.command_status(
             statement.text,
@@ -210,6 +211,15 @@ class StatementRunner:
             f"Source `{source.name}` (topic: {source.topic}) was dropped.",
             self._engine.sequence - 1,
         )
+
+    def _alter(self, statement: AlterSource, _request: Request) -> Entity | None:
+        return alter_source(self._engine, statement)
+
+    def _assert_topic(self, statement: AssertTopic, _request: Request) -> Entity | None:
+        return assert_topic(self._engine, statement)
+
+    def _assert_schema(self, statement: AssertSchema, _request: Request) -> Entity | None:
+        return assert_schema(self._engine, statement)
 
     def _control(self, statement: QueryControl, _request: Request) -> Entity | None:
         engine = self._engine
