@@ -74,6 +74,10 @@ class EvaluationError(KsqlError):
     """Raised when an expression has no value for a record (null operand, overflow, failing function)."""
 
 
+class QueryFailedError(KsqlError):
+    """Raised when a record can be neither processed nor left out; the query stops before it and tries again."""
+
+
 class DeserializationError(KsqlError):
     """Raised when bytes are not a record of the declared format."""
 

@@ -27,6 +27,11 @@ def parse_expression(cursor: Cursor) -> ast.Expr:
     return left
 
 
+def parse_value(cursor: Cursor) -> ast.Expr:
+    """Read one expression that is no condition: comparisons and logic only inside brackets. Raises ParseError."""
+    return _concatenation(cursor)
+
+
 def _conjunction(cursor: Cursor) -> ast.Expr:
     left = _negation(cursor)
     while cursor.take_word("AND"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ksql_engine.dialect.ast import Expr
 from ksql_engine.dialect.cursor import Cursor
-from ksql_engine.dialect.expressions import parse_expression
+from ksql_engine.dialect.expressions import parse_expression, parse_value
 from ksql_engine.dialect.statements import JoinClause, Query, SelectItem, SourceRef, Window
 from ksql_engine.dialect.tokens import INTEGER
 from ksql_engine.errors import PrepareError, StatementError
@@ -131,9 +131,9 @@ def _continues(cursor: Cursor) -> bool:
 def _list(cursor: Cursor) -> tuple[Expr, ...]:
     if cursor.is_symbol(")"):
         return ()
-    found = [parse_expression(cursor)]
+    found = [parse_value(cursor)]
     while cursor.take_symbol(","):
-        found.append(parse_expression(cursor))
+        found.append(parse_value(cursor))
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ksql_engine.errors import EvaluationError
+from ksql_engine.errors import EvaluationError, QueryFailedError
 from ksql_engine.operators.base import Report, has_null
 from ksql_engine.plan.model import AggregateStep
 from ksql_engine.types import Row
@@ -20,7 +20,7 @@ class Fold:
     """The aggregates of one GROUP BY over tuples of states, one state for each aggregate."""
 
     def __init__(self, step: AggregateStep, report: Report) -> None:
-        """Fold as `step` says; what cannot be computed goes to `report` and leaves the state as it was."""
+        """Fold as `step` says; a group or an argument that cannot be computed is null and goes to `report`."""
         self.initial: Row = tuple(aggregator.initial for aggregator in step.aggregators)
         self._group, self._args, self._slots = step.group, step.args, step.slots
         self._adds = [aggregator.add for aggregator in step.aggregators]
@@ -59,16 +59,16 @@ class Fold:
         )
 
     def _each(self, changes: Sequence[Callable[[Any, Any], Any] | None], states: Row, others: Row) -> Row:
-        return tuple(
-            [self._step(change, state, other) for change, state, other in zip(changes, states, others, strict=True)]
-        )
-
-    def _step(self, change: Callable[[Any, Any], Any] | None, state: Any, other: Any) -> Any:
+        """Return all states changed. Raises QueryFailedError when one cannot be: the record cannot be left out."""
         try:
-            return change(state, other) if change is not None else state
+            return tuple(
+                [
+                    change(state, other) if change is not None else state
+                    for change, state, other in zip(changes, states, others, strict=True)
+                ]
+            )
         except Exception as error:
-            self._report("Error computing an aggregate", error)
-            return state
+            raise QueryFailedError(f"Exception caught in process. {error}") from error
 
 
 def _argument(args: Row, start: int, count: int) -> Any:

@@ -13,8 +13,16 @@ from ksql_engine.expressions.code import Code
 from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import compile_projection
 from ksql_engine.expressions.scope import Scope, ScopeColumn
-from ksql_engine.functions.aggregate import Aggregator, Arguments
+from ksql_engine.functions.aggregate import Aggregator
 from ksql_engine.functions.registry import FunctionRegistry
+from ksql_engine.plan.aggregation import (
+    Aggregation,
+    aggregate_calls,
+    aggregation,
+    refuse_aggregates,
+    refuse_loose,
+    unqualified,
+)
 from ksql_engine.plan.model import TABLE, WINDOW_BOUNDS, AggregateStep, Column, Windowing
 from ksql_engine.plan.relation import Relation, bounds_columns
 from ksql_engine.plan.select import Selected, partition_name, qualify, references, substitute
@@ -34,52 +42,101 @@ class Regrouped:
 
 def group(relation: Relation, query: Query, selected: list[Selected], functions: FunctionRegistry) -> Regrouped:
     """Plan GROUP BY. Raises StatementError when the SELECT names what is neither grouped nor aggregated."""
-    if query.window is not None:
-        refuse_bounds([*query.group_by, *([query.having] if query.having else [])])
-    groups = [qualify(expr, relation.scope.for_clause("GROUP BY")) for expr in query.group_by]
-    having = qualify(query.having, relation.scope.for_clause("HAVING")) if query.having is not None else None
-    calls = _aggregate_calls([column.expression for column in selected] + ([having] if having else []), functions)
+    groups, having = _clauses(relation, query, functions)
+    calls = aggregate_calls([column.expression for column in selected] + ([having] if having else []), functions)
     compiler = Compiler(with_bounds(relation.scope) if query.window else relation.scope, functions)
     if not calls:
         for column in selected:
             compiler.code(column.expression)
         raise StatementError("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
-    codes = [compiler.code(expr) for expr in groups]
-    _check_groups(groups, codes)
     if query.window is not None:
         refuse_bounds(calls)
+    codes = [compiler.code(expr) for expr in groups]
+    _check_groups(groups, codes)
     window = _windowing(query, relation, codes)
-    aggregators, args, slots = _aggregates(calls, compiler, functions, relation)
-    step = AggregateStep(
-        relation.step,
-        compile_projection(
-            compiler, [(f"GROUP BY {expression_text(expr)}", code) for expr, code in zip(groups, codes, strict=True)]
-        ),
-        compile_projection(compiler, args),
-        tuple(aggregators),
-        tuple(slots),
-        relation.kind == TABLE,
-        f"{', '.join(map(expression_text, calls))} BY {', '.join(map(expression_text, groups))}"
-        f"{f' WINDOW {window_text(window)}' if window else ''}",
-        window,
-    )
-    rewrite = [(expr, ast.ColumnRef(None, f"{GROUP_PREFIX}{place}")) for place, expr in enumerate(groups)]
-    rewrite += [(call, ast.ColumnRef(None, f"{AGGREGATE_PREFIX}{place}")) for place, call in enumerate(calls)]
-    if window is not None:
-        owner = relation.scope.columns[0].source
-        rewrite += [(ast.ColumnRef(owner, name), ast.ColumnRef(None, name)) for name in WINDOW_BOUNDS]
-    selected = [Selected(substitute(column.expression, rewrite), column.name, column.aliased) for column in selected]
-    _check_grouped([column.expression for column in selected], "SELECT", WINDOW_BOUNDS if window else ())
-    if having is not None:
-        having = substitute(having, rewrite)
-        _check_grouped([having], "HAVING")
-    scope = _grouped_scope(codes, aggregators, window)
+    made = aggregation(calls, compiler, functions, relation)
+    by = [(expression_text(expr), code) for expr, code in zip(groups, codes, strict=True)]
+    step = _aggregate_step(relation, compiler, by, made, window)
+    names = _names_after(relation, groups, calls, window)
+    scope = _grouped_scope(codes, made.aggregators, window)
     keys = tuple(
         Column(partition_name(expr, place), code.type)
         for place, (expr, code) in enumerate(zip(groups, codes, strict=True))
     )
     info = window.info if window else None
-    return Regrouped(Relation(step, scope, TABLE, keys, relation.left, window=info), selected, having)
+    return Regrouped(
+        Relation(step, scope, TABLE, keys, relation.left, window=info),
+        _regrouped(selected, names),
+        _regrouped_having(having, names) if having is not None else None,
+    )
+
+
+def _clauses(relation: Relation, query: Query, functions: FunctionRegistry) -> tuple[list[ast.Expr], ast.Expr | None]:
+    """Return the GROUP BY expressions and HAVING with each column under its source."""
+    if query.window is not None:
+        refuse_bounds([*query.group_by, *([query.having] if query.having else [])])
+    refuse_aggregates(query.group_by, functions)
+    groups = [qualify(expr, relation.scope.for_clause("GROUP BY")) for expr in query.group_by]
+    having = qualify(query.having, relation.scope.for_clause("HAVING")) if query.having is not None else None
+    return groups, having
+
+
+def _aggregate_step(
+    relation: Relation,
+    compiler: Compiler,
+    by: Sequence[tuple[str, Code]],
+    made: Aggregation,
+    window: Windowing | None,
+) -> AggregateStep:
+    keys = [(f"GROUP BY {text}", code) for text, code in by]
+    shape = f"{', '.join(map(expression_text, made.calls))} BY {', '.join(text for text, _ in by)}"
+    return AggregateStep(
+        relation.step,
+        compile_projection(compiler, keys),
+        compile_projection(compiler, made.args),
+        made.aggregators,
+        made.slots,
+        relation.kind == TABLE,
+        f"{shape} WINDOW {window_text(window)}" if window else shape,
+        window,
+    )
+
+
+Names = Sequence[tuple[ast.Expr, ast.Expr]]
+"""Expressions over the rows before GROUP BY, and the columns that hold them afterwards."""
+
+
+def _names_after(
+    relation: Relation, groups: Sequence[ast.Expr], calls: Sequence[ast.Expr], window: Windowing | None
+) -> Names:
+    names: list[tuple[ast.Expr, ast.Expr]] = [
+        (expr, ast.ColumnRef(None, f"{GROUP_PREFIX}{place}")) for place, expr in enumerate(groups)
+    ]
+    names += [(call, ast.ColumnRef(None, f"{AGGREGATE_PREFIX}{place}")) for place, call in enumerate(calls)]
+    if window is not None:
+        owner = relation.scope.columns[0].source
+        names += [(ast.ColumnRef(owner, name), ast.ColumnRef(None, name)) for name in WINDOW_BOUNDS]
+    return names
+
+
+def _regrouped(selected: Sequence[Selected], names: Names) -> list[Selected]:
+    """Return the SELECT over the rows after GROUP BY. Raises StatementError when it needs a row from before."""
+    after = [Selected(substitute(column.expression, names), column.name, column.aliased) for column in selected]
+    refuse_loose([old.expression for old, new in zip(selected, after, strict=True) if _loose(new.expression, names)])
+    return after
+
+
+def _regrouped_having(having: ast.Expr, names: Names) -> ast.Expr:
+    after = substitute(having, names)
+    loose = ", ".join(dict.fromkeys(expression_text(unqualified(ref)) for ref in _loose(after, names)))
+    if loose:
+        raise StatementError(f"Non-aggregate HAVING expression not part of GROUP BY: {loose}")
+    return after
+
+
+def _loose(expr: ast.Expr, names: Names) -> list[ast.ColumnRef]:
+    known = [new for _, new in names]
+    return [ref for ref in references(expr) if ref not in known]
 
 
 def _windowing(query: Query, relation: Relation, groups: Sequence[Code]) -> Windowing | None:
@@ -110,68 +167,3 @@ def _check_groups(groups: Sequence[ast.Expr], codes: Sequence[Code]) -> None:
             raise StatementError(f"Duplicate GROUP BY expression: {expression_text(expr)}")
         if code.type.base == "MAP":
             raise StatementError(f"GROUP BY does not support maps: {expression_text(expr)}")
-
-
-def _check_grouped(expressions: Sequence[ast.Expr], clause: str, bounds: Sequence[str] = ()) -> None:
-    loose: list[str] = []
-    for expr in expressions:
-        loose += [
-            expression_text(ref)
-            for ref in references(expr)
-            if not ref.name.startswith((GROUP_PREFIX, AGGREGATE_PREFIX)) and ref.name not in bounds
-        ]
-    if loose:
-        names = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in loose))
-        raise StatementError(
-            f"Non-aggregate {clause} expression(s) not part of GROUP BY: {names}\n"
-            f"Either add the column(s) to the GROUP BY or remove them from the {clause}."
-        )
-
-
-def _aggregate_calls(expressions: Sequence[ast.Expr], functions: FunctionRegistry) -> list[ast.Call]:
-    found: list[ast.Call] = []
-
-    def visit(expr: ast.Expr, inside: str | None) -> None:
-        if isinstance(expr, ast.Call) and functions.is_aggregate(expr.name):
-            if inside:
-                raise StatementError(f"Aggregate functions can not be nested: {inside}({expression_text(expr)})")
-            if expr not in found:
-                found.append(expr)
-            inside = expr.name
-        for child in ast.children(expr):
-            visit(child, inside)
-
-    for expr in expressions:
-        visit(expr, None)
-    return found
-
-
-def _aggregates(
-    calls: Sequence[ast.Call], compiler: Compiler, functions: FunctionRegistry, relation: Relation
-) -> tuple[list[Aggregator], list[tuple[str, Code]], list[tuple[int, int]]]:
-    """Return the aggregators, the code of all their arguments, and for each its (first argument, how many)."""
-    aggregators: list[Aggregator] = []
-    args: list[tuple[str, Code]] = []
-    slots: list[tuple[int, int]] = []
-    for call in calls:
-        codes = [compiler.code(arg) for arg in call.args]
-        constants = [arg.value if isinstance(arg, ast.Literal) else None for arg in call.args]
-        aggregator = functions.aggregates[call.name].resolve(
-            Arguments([code.type for code in codes], constants, functions.config)
-        )
-        slots.append((len(args), aggregator.values))
-        args += [(expression_text(call), code) for code in codes[: aggregator.values]]
-        aggregators.append(aggregator)
-    if relation.kind == TABLE:
-        _check_table(calls, aggregators)
-    return aggregators, args, slots
-
-
-def _check_table(calls: Sequence[ast.Call], aggregators: Sequence[Aggregator]) -> None:
-    names = sorted({call.name for call, made in zip(calls, aggregators, strict=True) if made.undo is None})
-    if names:
-        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-        plural = "s" if len(names) > 1 else ""
-        raise StatementError(
-            f"The aggregation function{plural} {listed} cannot be applied to a table source, only to a stream source."
-        )

@@ -13,6 +13,7 @@ from ksql_engine.expressions.code import Code
 from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import compile_projection
 from ksql_engine.functions.registry import FunctionRegistry
+from ksql_engine.plan.aggregation import aggregate_calls, refuse_loose
 from ksql_engine.plan.grouping import group
 from ksql_engine.plan.joins import join_sources
 from ksql_engine.plan.metastore import Metastore
@@ -107,19 +108,15 @@ def _uses_pseudo(query: Query) -> bool:
 
 
 def _check_ungrouped(query: Query, selected: Sequence[Selected], functions: FunctionRegistry) -> None:
-    def visit(expr: ast.Expr) -> None:
-        if isinstance(expr, ast.Call) and functions.is_aggregate(expr.name):
-            raise StatementError(
-                f"Use of aggregate function {expr.name} requires a GROUP BY clause. "
-                f"Aggregate function(s): {expression_text(expr)}"
-            )
-        for child in ast.children(expr):
-            visit(child)
-
-    for column in selected:
-        visit(column.expression)
-    if query.where is not None:
-        visit(query.where)
+    """Raise StatementError when a query without GROUP BY has aggregate functions."""
+    calls = aggregate_calls([column.expression for column in selected], functions)
+    if calls:
+        refuse_loose([one.expression for one in selected if not aggregate_calls([one.expression], functions)])
+    for call in calls or aggregate_calls([query.where] if query.where is not None else [], functions):
+        raise StatementError(
+            f"Use of aggregate function {call.name} requires a GROUP BY clause. "
+            f"Aggregate function(s): {expression_text(call)}"
+        )
 
 
 def _filtered(relation: Relation, where: ast.Expr, functions: FunctionRegistry, clause: str) -> Relation:
