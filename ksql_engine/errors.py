@@ -27,6 +27,14 @@ class ParseError(StatementError):
         self.column = column
 
 
+class ExpressionTypeError(StatementError):
+    """Raised when the parts of an expression have types that do not go together; planning says in which clause."""
+
+
+class ExpressionCodeError(StatementError):
+    """Raised when a well-typed expression has no code: a cast that does not exist, list items that do not fit."""
+
+
 class PrepareError(StatementError):
     """Raised when a statement is well formed but wrong in itself; `line` and `column` from 1, 0 for no place."""
 

@@ -126,16 +126,49 @@ def wider_number(left: SqlType, right: SqlType) -> SqlType:
 
 def common_type(left: SqlType, right: SqlType) -> SqlType | None:
     """Return the type that holds values of both, or None; an unknown (null) type takes the other side."""
-    if left == right or right is NULL:
-        return left
-    if left is NULL:
-        return right
+    if left == right or NULL in (left, right):
+        return right if left is NULL else left
     if is_number(left) and is_number(right):
         return wider_number(left, right)
-    if left.base == right.base == "ARRAY" and left.item and right.item:
-        item = common_type(left.item, right.item)
-        return array_type(item) if item else None
-    return None
+    if left.base != right.base or left.base not in ("ARRAY", "MAP", "STRUCT"):
+        return None
+    return _common_struct(left, right) if left.base == "STRUCT" else _common_items(left, right)
+
+
+def _common_items(left: SqlType, right: SqlType) -> SqlType | None:
+    item = common_type(left.item or NULL, right.item or NULL)
+    key = common_type(left.key or NULL, right.key or NULL)
+    if item is None or key is None:
+        return None
+    return array_type(item) if left.base == "ARRAY" else map_type(key, item)
+
+
+def _common_struct(left: SqlType, right: SqlType) -> SqlType | None:
+    fields = dict(left.fields)
+    for name, kind in right.fields:
+        common = common_type(fields.get(name, NULL), kind)
+        if common is None:
+            return None
+        fields[name] = common
+    return struct_type(*fields.items())
+
+
+def accepted_as(source: SqlType, target: SqlType, casts: bool) -> bool:
+    """Tell whether a function with a parameter of `target` takes a value of `source`.
+
+    With `casts` numbers widen and text becomes a time, inside arrays and maps too.
+    """
+    if source == target:
+        return True
+    if source.base == target.base == "ARRAY" and source.item and target.item:
+        return accepted_as(source.item, target.item, casts)
+    if source.base == target.base == "MAP" and source.item and target.item:
+        return source.key == target.key and accepted_as(source.item, target.item, casts)
+    if not casts:
+        return False
+    if source.base == "STRING":
+        return is_temporal(target)
+    return is_number(source) and is_number(target) and _NUMBER_ORDER[source.base] <= _NUMBER_ORDER[target.base]
 
 
 def widens_to(source: SqlType, target: SqlType) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from ksql_engine.errors import EvaluationError, StatementError
+from ksql_engine.errors import EvaluationError, ExpressionTypeError
 from ksql_engine.types import DOUBLE, SqlType, as_decimal, decimal_type, is_number, wider_number
 
 CONTEXT = Context(prec=130, rounding=ROUND_HALF_UP)
@@ -78,9 +78,9 @@ def remainder_decimals(left: Decimal, right: Decimal) -> Decimal:
 
 
 def arithmetic_type(op: str, left: SqlType, right: SqlType) -> SqlType:
-    """Return the type of `left op right`. Raises StatementError when there is no such operation."""
+    """Return the type of `left op right`. Raises ExpressionTypeError when there is no such operation."""
     if not (is_number(left) and is_number(right)):
-        raise StatementError(f"Unsupported arithmetic types. {left.base} {right.base}")
+        raise ExpressionTypeError(f"Unsupported arithmetic types. {left.base} {right.base}")
     if DOUBLE in (left, right) or "DECIMAL" not in (left.base, right.base):
         return wider_number(left, right)
     return _decimal_result(op, as_decimal(left), as_decimal(right))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from ksql_engine.expressions.arithmetic import (
+    CONTEXT,
     arithmetic_type,
     divide_decimals,
     divide_doubles,
     divide_integers,
-    fit_decimal,
     remainder_decimals,
     remainder_doubles,
     remainder_integers,
@@ -18,45 +15,57 @@ from ksql_engine.expressions.arithmetic import (
     wrap64,
 )
 from ksql_engine.expressions.code import Code
+from ksql_engine.expressions.writer import CodeWriter
 from ksql_engine.types import DOUBLE, INTEGER, SqlType
 
-Constant = Callable[[Any], str]
-"""Keeps a value for the generated code and returns the name it has there."""
 
-
-def arithmetic_code(constant: Constant, op: str, left: Code, right: Code) -> Code:
-    """Return the code of `left op right`. Raises StatementError when the types have no such operation."""
+def arithmetic_code(writer: CodeWriter, op: str, left: Code, right: Code) -> Code:
+    """Return the code of `left op right`. Raises ExpressionTypeError when the types have no such operation."""
     result = arithmetic_type(op, left.type, right.type)
     if result == DOUBLE:
-        return _doubles(constant, op, left, right)
+        return _doubles(writer, op, left, right)
     if result.base == "DECIMAL":
-        return _decimals(constant, op, (left, right), result)
-    return _integers(constant, op, (left, right), result)
+        return _decimals(writer, op, (left, right), result)
+    return _integers(writer, op, (left, right), result)
 
 
-def _integers(constant: Constant, op: str, sides: tuple[Code, Code], result: SqlType) -> Code:
+def negated(writer: CodeWriter, operand: Code) -> Code:
+    """Return the code of `-operand`; the least integer stays itself."""
+    if operand.type.base in ("INTEGER", "BIGINT"):
+        return _wrapped(writer, f"-{operand.text}", operand.type)
+    return Code(f"(-{operand.text})", operand.type, maybe_null=False)
+
+
+def _wrapped(writer: CodeWriter, text: str, kind: SqlType) -> Code:
+    """Overflow like Java: only a value outside the range costs a call."""
+    low, high, wrap = (-(2**31), 2**31 - 1, wrap32) if kind == INTEGER else (-(2**63), 2**63 - 1, wrap64)
+    name = writer.temporary()
+    inline = f"({name} if {low} <= ({name} := {text}) <= {high} else {writer.constant(wrap)}({name}))"
+    return Code(inline, kind, maybe_null=False)
+
+
+def _integers(writer: CodeWriter, op: str, sides: tuple[Code, Code], result: SqlType) -> Code:
     left, right = sides[0].text, sides[1].text
-    wrap = constant(wrap32 if result == INTEGER else wrap64)
     if op == "/":
-        return Code(f"{wrap}({constant(divide_integers)}({left}, {right}))", result, maybe_null=False)
+        return _wrapped(writer, f"{writer.constant(divide_integers)}({left}, {right})", result)
     if op == "%":
-        return Code(f"{constant(remainder_integers)}({left}, {right})", result, maybe_null=False)
-    return Code(f"{wrap}({left} {op} {right})", result, maybe_null=False)
+        return Code(f"{writer.constant(remainder_integers)}({left}, {right})", result, maybe_null=False)
+    return _wrapped(writer, f"{left} {op} {right}", result)
 
 
-def _doubles(constant: Constant, op: str, left: Code, right: Code) -> Code:
-    a, b = (f"{constant(float)}({side.text})" if side.type != DOUBLE else side.text for side in (left, right))
+def _doubles(writer: CodeWriter, op: str, left: Code, right: Code) -> Code:
+    a, b = (f"{writer.constant(float)}({side.text})" if side.type != DOUBLE else side.text for side in (left, right))
     if op in "/%":
-        call = constant(divide_doubles if op == "/" else remainder_doubles)
+        call = writer.constant(divide_doubles if op == "/" else remainder_doubles)
         return Code(f"{call}({a}, {b})", DOUBLE, maybe_null=False)
     return Code(f"({a} {op} {b})", DOUBLE, maybe_null=False)
 
 
-def _decimals(constant: Constant, op: str, sides: tuple[Code, Code], result: SqlType) -> Code:
+def _decimals(writer: CodeWriter, op: str, sides: tuple[Code, Code], result: SqlType) -> Code:
+    """Sums, differences and products are exact in the result's type by its definition: only quotients are fitted."""
     left, right = sides[0].text, sides[1].text
     if op == "/":
-        text = f"{constant(divide_decimals)}({left}, {right}, {result.precision}, {result.scale})"
+        text = f"{writer.constant(divide_decimals)}({left}, {right}, {result.precision}, {result.scale})"
         return Code(text, result, maybe_null=False)
-    inner = f"{constant(remainder_decimals)}({left}, {right})" if op == "%" else f"({left} {op} {right})"
-    text = f"{constant(fit_decimal)}({inner}, {result.precision}, {result.scale})"
-    return Code(text, result, maybe_null=False)
+    exact = {"+": CONTEXT.add, "-": CONTEXT.subtract, "*": CONTEXT.multiply, "%": remainder_decimals}[op]
+    return Code(f"{writer.constant(exact)}({left}, {right})", result, maybe_null=False)

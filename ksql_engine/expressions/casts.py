@@ -7,22 +7,30 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ksql_engine.errors import EvaluationError, StatementError
+from ksql_engine.errors import EvaluationError, ExpressionCodeError, StatementError
 from ksql_engine.expressions import times
 from ksql_engine.expressions.arithmetic import fit_decimal, wrap32, wrap64
+from ksql_engine.expressions.java_maps import visited
 from ksql_engine.types import SqlType, is_number, is_temporal
 
 Cast = Callable[[Any], Any]
 
 
 def caster(source: SqlType, target: SqlType) -> Cast:
-    """Return the function that casts a non-null value. Raises StatementError when there is no such cast."""
+    """Return the function that casts a non-null value. Raises ExpressionCodeError when there is no such cast."""
     if source == target or source.base == "null":
         return _same
-    found = _plain(source, target) or _nested(source, target)
+    try:
+        found = _plain(source, target) or _nested(source, target)
+    except ExpressionCodeError as error:
+        raise _unsupported(source, target) from error
     if found is None:
-        raise StatementError(f"Cast of {source} to {target} is not supported")
+        raise _unsupported(source, target)
     return found
+
+
+def _unsupported(source: SqlType, target: SqlType) -> ExpressionCodeError:
+    return ExpressionCodeError(f"Cast of {source} to {target} is not supported")
 
 
 def _same(value: Any) -> Any:
@@ -31,7 +39,7 @@ def _same(value: Any) -> Any:
 
 def _plain(source: SqlType, target: SqlType) -> Cast | None:
     if target.base == "STRING":
-        return text_writer(source)
+        return text_writer(source) if source.base != "BYTES" else None
     if is_number(source) and is_number(target):
         return _number_cast(target)
     if source.base == "STRING":
@@ -85,7 +93,7 @@ def _from_text(target: SqlType) -> Cast | None:
         "INTEGER": lambda value: _bounded(value, 31),
         "BIGINT": lambda value: _bounded(value, 63),
         "DOUBLE": _parse_double,
-        "BOOLEAN": _parse_boolean,
+        "BOOLEAN": boolean_of,
         "TIMESTAMP": times.timestamp_of,
         "DATE": times.date_of,
         "TIME": times.time_of,
@@ -119,8 +127,8 @@ def _parse_decimal(text: str) -> Decimal:
         raise EvaluationError(f"'{text}' is not a number") from None
 
 
-def _parse_boolean(text: str) -> bool:
-    """Read true, yes, t, y and their prefixes as true; everything else is false."""
+def boolean_of(text: str) -> bool:
+    """Return true for prefixes of true and yes, false for everything else."""
     lower = text.strip().lower()
     return bool(lower) and ("true".startswith(lower) or "yes".startswith(lower))
 
@@ -173,7 +181,7 @@ def _nested_writer(kind: SqlType) -> Cast:
         return lambda value: "[" + ", ".join(map(item, value)) + "]"
     if kind.base == "MAP" and kind.item and kind.key:
         key, entry = _or_null(text_writer(kind.key)), _or_null(text_writer(kind.item))
-        return lambda value: "{" + ", ".join(f"{key(name)}={entry(held)}" for name, held in value.items()) + "}"
+        return lambda value: "{" + ", ".join([f"{key(name)}={entry(value[name])}" for name in visited(value)]) + "}"
     fields = [(name, _or_null(text_writer(field))) for name, field in kind.fields]
     return lambda value: (
         "Struct{"

@@ -1,4 +1,4 @@
-"""Rows from rows: all expressions of a SELECT in one generated function, each failing on its own."""
+"""A row of expressions as one Python function."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any
 
 from ksql_engine.expressions.code import Code
 from ksql_engine.expressions.compiler import Compiler
+from ksql_engine.expressions.writer import Report
 from ksql_engine.types import Row
-
-Report = Callable[[str, Exception], None]
-"""What is called with a message and an error when an expression has no value for a record."""
 
 Projection = Callable[[Any, Any, Report], Row]
 
@@ -23,7 +21,7 @@ def compile_projection(compiler: Compiler, codes: Sequence[tuple[str, Code]]) ->
     lines = ["def projection(k, v, report):"]
     names: list[str] = []
     for place, (column, code) in enumerate(codes):
-        if code.simple:
+        if code.quiet:
             names.append(code.text)
             continue
         names.append(f"o{place}")
@@ -35,7 +33,7 @@ def compile_projection(compiler: Compiler, codes: Sequence[tuple[str, Code]]) ->
             f"        report({f'Error computing expression for column {column}'!r}, error)",
         ]
     lines.append(f"    return ({''.join(name + ', ' for name in names)})")
-    namespace: dict[str, Any] = dict(compiler.constants)
+    namespace = compiler.namespace()
     exec("\n".join(lines), namespace)  # noqa: S102 - code written by the compiler, never by a user
     projection: Projection = namespace["projection"]
     return projection

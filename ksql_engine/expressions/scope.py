@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ksql_engine.dialect.ast import ColumnRef
+from ksql_engine.dialect.ast import ColumnRef, Expr, rebuild
 from ksql_engine.dialect.text import expression_text
 from ksql_engine.errors import StatementError
 from ksql_engine.types import SqlType
@@ -13,7 +13,10 @@ from ksql_engine.types import SqlType
 
 @dataclass(frozen=True)
 class ScopeColumn:
-    """A column in scope. `code` reads it from the key tuple `k` or the value tuple `v`, such as `k[0]` or `v[3]`."""
+    """A column in scope. `code` reads it from the key tuple `k` or the value tuple `v`, such as `k[0]` or `v[3]`.
+
+    `shown` is the expression that messages quote where the column stands for one.
+    """
 
     source: str | None
     name: str
@@ -21,6 +24,7 @@ class ScopeColumn:
     code: str
     is_key: bool = False
     hidden: bool = False
+    shown: Expr | None = None
 
 
 class Scope:
@@ -56,6 +60,18 @@ class Scope:
             reason = " because source table or stream is unknown" if self._unknown_source(ref) else ""
             raise StatementError(f"{self._at(ref)}{self.clause} column '{shown}' cannot be resolved{reason or '.'}")
         return found
+
+    def displayed(self, expr: Expr) -> Expr:
+        """Return `expr` with the names that messages use: `COLUMN` of one source, `SOURCE_COLUMN` of several."""
+        if not isinstance(expr, ColumnRef):
+            return rebuild(expr, self.displayed)
+        column = self.find(expr)
+        if column is None:
+            return expr
+        if column.shown is not None:
+            return column.shown
+        joined = len({one.source for one in self.columns}) > 1
+        return ColumnRef(None, f"{column.source}_{column.name}" if joined else column.name)
 
     def _unknown_source(self, ref: ColumnRef) -> bool:
         return ref.source is not None and all(column.source != ref.source for column in self.columns)

@@ -1,33 +1,17 @@
-"""Numeric functions (ksqlDB reference, "Mathematical functions"), and the conditional ones over any type."""
+"""Numeric functions (ksqlDB reference, "Mathematical functions")."""
 
 from __future__ import annotations
 
 import math
 import random
 from collections.abc import Callable, Sequence
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 from typing import Any, Final
 
-from ksql_engine.expressions.arithmetic import CONTEXT, wrap64
-from ksql_engine.functions.define import function, overload
+from ksql_engine.expressions.arithmetic import CONTEXT
+from ksql_engine.functions.define import MATHEMATICAL, function, overload
 from ksql_engine.functions.signature import Overload, ScalarFunction
 from ksql_engine.types import SqlType, decimal_type
-
-
-def _coalesce(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
-
-
-def _greatest(*values: Any) -> Any:
-    return max((value for value in values if value is not None), default=None)
-
-
-def _least(*values: Any) -> Any:
-    return min((value for value in values if value is not None), default=None)
-
-
-def _nullif(left: Any, right: Any) -> Any:
-    return None if left is not None and left == right else left
 
 
 def _round_double(value: float) -> int:
@@ -74,6 +58,8 @@ def _sign(value: Any) -> int:
 
 
 def _double(name: str, description: str, call: Callable[[float], float]) -> ScalarFunction:
+    """A function of one DOUBLE; where it has no value it is NaN, where it is too large an infinity."""
+
     def guarded(value: float) -> float:
         try:
             return call(value)
@@ -82,17 +68,22 @@ def _double(name: str, description: str, call: Callable[[float], float]) -> Scal
         except OverflowError:
             return math.inf
 
-    return function(name, description, overload("DOUBLE -> DOUBLE", guarded), category="MATHEMATICAL")
+    return function(name, description, overload("DOUBLE value -> DOUBLE", guarded), category=MATHEMATICAL)
 
 
 def _keeping(call: Callable[[Any], Any], decimal: Callable[[Decimal], Decimal]) -> tuple[Overload, ...]:
     """Overloads that keep the argument's type."""
     return (
-        overload("INTEGER -> INTEGER", call),
-        overload("BIGINT -> BIGINT", call),
-        overload("DOUBLE -> DOUBLE", call),
-        overload("DECIMAL -> DECIMAL", decimal, result=_same),
+        overload("INTEGER val -> INTEGER", call),
+        overload("BIGINT val -> BIGINT", call),
+        overload("DOUBLE val -> DOUBLE", call),
+        overload("DECIMAL val -> DECIMAL", decimal, result=_same),
     )
+
+
+def _abs(value: int) -> int:
+    """Return the absolute value; that of the least INTEGER and BIGINT is itself, as in Java."""
+    return -value if value < 0 and value not in (-(2**31), -(2**63)) else value
 
 
 def _ln(value: float) -> float:
@@ -100,87 +91,160 @@ def _ln(value: float) -> float:
 
 
 def _log(base: float, value: float) -> float:
+    if base <= 0 or base == 1:
+        return math.nan
     return _ln(value) / _ln(base)
 
 
 def _cbrt(value: float) -> float:
-    return math.copysign(round(abs(value) ** (1 / 3), 15), value)
+    """Return the cube root, exact for cubes of whole numbers."""
+    if math.isnan(value) or math.isinf(value):
+        return value
+    root = math.copysign(abs(value) ** (1 / 3), value)
+    nearest = float(round(root))
+    return nearest if nearest**3 == value else root
+
+
+def _cot(value: float) -> float:
+    tangent = math.tan(value)
+    return math.copysign(math.inf, tangent) if tangent == 0 else 1 / tangent
+
+
+def _power(base: float, exponent: float) -> float:
+    try:
+        return math.pow(base, exponent)
+    except ValueError:
+        return math.inf if base == 0 else math.nan
+    except OverflowError:
+        return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
 
 
 def _floor(value: Any) -> Any:
-    return float(math.floor(value)) if isinstance(value, float) else value
+    return float(math.floor(value)) if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _ceil(value: Any) -> Any:
-    return float(math.ceil(value)) if isinstance(value, float) else value
+    return float(math.ceil(value)) if isinstance(value, float) and math.isfinite(value) else value
+
+
+def _round_whole(value: int, places: int) -> int:
+    """Round half up at a place left of the point."""
+    return value if places >= 0 else int(_decimal_half_up(Decimal(value), places))
+
+
+def _truncated(value: Any, places: int) -> Any:
+    """Cut off at a decimal place; a whole number stays one, a DECIMAL keeps its scale."""
+    if isinstance(value, float):
+        return _truncate_places(value, places) if math.isfinite(value) else value
+    cut = _cut(Decimal(value), places)
+    return int(cut) if isinstance(value, int) else cut.quantize(value, context=CONTEXT)
+
+
+def _cut(value: Decimal, places: int) -> Decimal:
+    return CONTEXT.scaleb(CONTEXT.scaleb(value, places).to_integral_value(ROUND_DOWN), -places)
+
+
+def _rounding(to_whole: Callable[[float], int], to_decimal: Callable[[Decimal], Decimal]) -> tuple[Overload, ...]:
+    """Overloads to a whole number."""
+    return (
+        overload("INTEGER val -> INTEGER", _itself),
+        overload("BIGINT val -> BIGINT", _itself),
+        overload("DOUBLE val -> BIGINT", to_whole),
+        overload("DECIMAL val -> DECIMAL", to_decimal, result=_whole),
+    )
+
+
+def _to_places(
+    whole: Callable[..., Any], double: Callable[..., Any], exact: Callable[..., Any]
+) -> tuple[Overload, ...]:
+    """Overloads to a number of decimal places."""
+    return (
+        overload("INTEGER val, INTEGER decimalPlaces -> INTEGER", whole),
+        overload("BIGINT val, INTEGER decimalPlaces -> BIGINT", whole),
+        overload("DOUBLE val, INTEGER decimalPlaces -> DOUBLE", double),
+        overload("DECIMAL val, INTEGER decimalPlaces -> DECIMAL", exact, result=_same),
+    )
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _truncate_whole(value: float) -> int:
+    return int(max(min(value, 2.0**63 - 1024), -(2.0**63))) if not math.isnan(value) else 0
 
 
 FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
-    function("COALESCE", "The first value that is not null.", overload("A... -> A", _coalesce, nulls=True)),
-    function("IFNULL", "The second value where the first is null.", overload("A, A -> A", _coalesce, nulls=True)),
-    function("NULLIF", "Null where both values are equal.", overload("A, A -> A", _nullif, nulls=True)),
     function(
-        "AS_VALUE", "The value itself: copies a key column into the value.", overload("A -> A", lambda value: value)
+        "abs",
+        "Without its sign.",
+        overload("INTEGER val -> INTEGER", _abs),
+        overload("BIGINT val -> BIGINT", _abs),
+        overload("DOUBLE val -> DOUBLE", abs),
+        overload("DECIMAL val -> DECIMAL", abs, result=_same),
+        category=MATHEMATICAL,
     ),
-    function("GREATEST", "The greatest of the values that are not null.", overload("A... -> A", _greatest, nulls=True)),
-    function("LEAST", "The least of the values that are not null.", overload("A... -> A", _least, nulls=True)),
-    function("ABS", "Without its sign.", *_keeping(abs, abs)),
-    function("FLOOR", "The next whole number below.", *_keeping(_floor, lambda d: d.quantize(Decimal(1), ROUND_FLOOR))),
-    function("CEIL", "The next whole number above.", *_keeping(_ceil, lambda d: d.quantize(Decimal(1), ROUND_CEILING))),
     function(
-        "ROUND",
+        "floor",
+        "The next whole number below.",
+        *_keeping(_floor, lambda d: d.to_integral_value(ROUND_FLOOR).quantize(d, context=CONTEXT)),
+        category=MATHEMATICAL,
+    ),
+    function(
+        "ceil",
+        "The next whole number above.",
+        *_keeping(_ceil, lambda d: d.to_integral_value(ROUND_CEILING).quantize(d, context=CONTEXT)),
+        category=MATHEMATICAL,
+    ),
+    function(
+        "round",
         "Rounded half up, to a number of decimal places.",
-        overload("BIGINT -> BIGINT", lambda value: value),
-        overload("DOUBLE -> BIGINT", _round_double),
-        overload("DECIMAL -> DECIMAL", _decimal_round, result=_whole),
-        overload(
-            "BIGINT, INTEGER -> BIGINT",
-            lambda value, places: (
-                int(Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)) if places < 0 else value
-            ),
-        ),
-        overload("DOUBLE, INTEGER -> DOUBLE", _round_places),
-        overload("DECIMAL, INTEGER -> DECIMAL", _decimal_half_up, result=_same),
+        *_rounding(_round_double, _decimal_round),
+        *_to_places(_round_whole, _round_places, _decimal_half_up),
+        category=MATHEMATICAL,
     ),
     function(
-        "TRUNC",
+        "trunc",
         "Cut off, at a number of decimal places.",
-        overload("BIGINT -> BIGINT", lambda value: value),
-        overload("DOUBLE -> BIGINT", lambda value: wrap64(int(value))),
-        overload("DECIMAL -> DECIMAL", lambda d: d.quantize(Decimal(1), ROUND_DOWN), result=_whole),
-        overload("DOUBLE, INTEGER -> DOUBLE", _truncate_places),
+        *_rounding(_truncate_whole, lambda d: d.to_integral_value(ROUND_DOWN)),
+        *_to_places(_truncated, _truncated, _truncated),
+        category=MATHEMATICAL,
     ),
     function(
-        "SIGN",
+        "sign",
         "-1, 0 or 1.",
-        overload("BIGINT -> INTEGER", _sign),
-        overload("DOUBLE -> INTEGER", _sign),
-        overload("DECIMAL -> INTEGER", _sign),
+        overload("INTEGER val -> INTEGER", _sign),
+        overload("BIGINT val -> INTEGER", _sign),
+        overload("DOUBLE val -> INTEGER", _sign),
+        category=MATHEMATICAL,
     ),
     function(
-        "LOG",
+        "log",
         "The logarithm, natural or to a base.",
-        overload("DOUBLE -> DOUBLE", _ln),
-        overload("DOUBLE, DOUBLE -> DOUBLE", _log),
+        overload("DOUBLE value -> DOUBLE", _ln),
+        overload("DOUBLE base, DOUBLE value -> DOUBLE", _log),
+        category=MATHEMATICAL,
     ),
-    function("POWER", "A power.", overload("DOUBLE, DOUBLE -> DOUBLE", math.pow)),
-    function("ATAN2", "The angle of a point.", overload("DOUBLE, DOUBLE -> DOUBLE", math.atan2)),
-    function("PI", "The number pi.", overload(" -> DOUBLE", lambda: math.pi)),
-    function("RANDOM", "A random number from 0 to 1.", overload(" -> DOUBLE", random.random)),
-    _double("EXP", "e to a power.", math.exp),
-    _double("LN", "The natural logarithm.", _ln),
-    _double("SQRT", "The square root.", math.sqrt),
-    _double("CBRT", "The cube root.", _cbrt),
-    _double("SIN", "The sine.", math.sin),
-    _double("COS", "The cosine.", math.cos),
-    _double("TAN", "The tangent.", math.tan),
-    _double("COT", "The cotangent.", lambda x: 1 / math.tan(x)),
-    _double("ASIN", "The arc sine.", math.asin),
-    _double("ACOS", "The arc cosine.", math.acos),
-    _double("ATAN", "The arc tangent.", math.atan),
-    _double("SINH", "The hyperbolic sine.", math.sinh),
-    _double("COSH", "The hyperbolic cosine.", math.cosh),
-    _double("TANH", "The hyperbolic tangent.", math.tanh),
-    _double("DEGREES", "Radians as degrees.", math.degrees),
-    _double("RADIANS", "Degrees as radians.", math.radians),
+    function("power", "A power.", overload("DOUBLE base, DOUBLE exponent -> DOUBLE", _power), category=MATHEMATICAL),
+    function(
+        "atan2", "The angle of a point.", overload("DOUBLE y, DOUBLE x -> DOUBLE", math.atan2), category=MATHEMATICAL
+    ),
+    function("pi", "The number pi.", overload("-> DOUBLE", lambda: math.pi), category=MATHEMATICAL),
+    function("random", "A random number from 0 to 1.", overload("-> DOUBLE", random.random), category=MATHEMATICAL),
+    _double("exp", "e to a power.", math.exp),
+    _double("ln", "The natural logarithm.", _ln),
+    _double("sqrt", "The square root.", math.sqrt),
+    _double("cbrt", "The cube root.", _cbrt),
+    _double("sin", "The sine.", math.sin),
+    _double("cos", "The cosine.", math.cos),
+    _double("tan", "The tangent.", math.tan),
+    _double("cot", "The cotangent.", _cot),
+    _double("asin", "The arc sine.", math.asin),
+    _double("acos", "The arc cosine.", math.acos),
+    _double("atan", "The arc tangent.", math.atan),
+    _double("sinh", "The hyperbolic sine.", math.sinh),
+    _double("cosh", "The hyperbolic cosine.", math.cosh),
+    _double("tanh", "The hyperbolic tangent.", math.tanh),
+    _double("degrees", "Radians as degrees.", math.degrees),
+    _double("radians", "Degrees as radians.", math.radians),
 )

@@ -6,21 +6,43 @@ from collections.abc import Sequence
 from copy import copy
 
 from ksql_engine.errors import StatementError
-from ksql_engine.functions import collections as collection_functions
-from ksql_engine.functions import json_text, numbers, strings, temporal
+from ksql_engine.functions import (
+    arrays,
+    binary,
+    conditional,
+    geo,
+    json_text,
+    lambdas,
+    maps,
+    masks,
+    numbers,
+    regex,
+    strings,
+    temporal,
+    urls,
+)
 from ksql_engine.functions.aggregate import AggregateFunction, Config
 from ksql_engine.functions.aggregates import AGGREGATES
-from ksql_engine.functions.signature import Match, ScalarFunction, match
-from ksql_engine.types import SqlType
+from ksql_engine.functions.signature import LAMBDA, Match, Overload, ScalarFunction, match
+from ksql_engine.functions.table import TABLE_FUNCTIONS
+from ksql_engine.types import NULL, SqlType
+
+_HINT = "For detailed information on a function run: DESCRIBE FUNCTION <Function-Name>;"
 
 
 class FunctionRegistry:
-    """The functions an engine knows; names are in upper case. `config` holds the properties that change some."""
+    """The functions an engine knows, found by name in upper case. `config` holds the properties that change some."""
 
-    def __init__(self, scalars: Sequence[ScalarFunction], aggregates: Sequence[AggregateFunction]) -> None:
-        """Keep both kinds by name."""
-        self.scalars = {function.name: function for function in scalars}
+    def __init__(
+        self,
+        scalars: Sequence[ScalarFunction],
+        aggregates: Sequence[AggregateFunction],
+        tables: Sequence[ScalarFunction] = (),
+    ) -> None:
+        """Keep all kinds by name; a table function is one that returns an ARRAY, each item for a row of its own."""
+        self.scalars = {function.name.upper(): function for function in scalars}
         self.aggregates = {function.name: function for function in aggregates}
+        self.tables = {function.name.upper(): function for function in tables}
         self.config: Config = {}
 
     def with_config(self, config: Config) -> FunctionRegistry:
@@ -33,29 +55,68 @@ class FunctionRegistry:
         """Tell whether `name` is an aggregate function."""
         return name in self.aggregates
 
+    def is_table(self, name: str) -> bool:
+        """Tell whether `name` is a table function."""
+        return name in self.tables
+
     def resolve(self, name: str, args: Sequence[SqlType]) -> Match:
-        """Return the cheapest overload of `name` for `args`. Raises StatementError when none fits."""
-        function = self.scalars.get(name)
+        """Return the best overload of a scalar or table function for `args`.
+
+        Raises StatementError when none fits, or several equally well.
+        """
+        function = self.scalars.get(name) or self.tables.get(name)
         if function is None:
             raise StatementError(f"Can't find any functions with the name '{name}'")
-        fits = [found for found in (match(overload, args) for overload in function.overloads) if found]
+        return resolve(function, args)
+
+
+def resolve(function: ScalarFunction, args: Sequence[SqlType]) -> Match:
+    """Return the best overload of `function`: first as the arguments are, then with implicit casts.
+
+    Raises StatementError when none fits, or several equally well.
+    """
+    for casts in (False, True):
+        fits = [found for found in (match(one, args, casts) for one in function.overloads) if found]
+        fits.sort(key=lambda found: found.rank, reverse=True)
+        if len(fits) > 1 and fits[0].rank == fits[1].rank:
+            raise StatementError(
+                f"Function '{function.name}' cannot be resolved due to ambiguous method parameters {_shown(args)}.\n"
+                f"Use CAST() to explicitly cast your parameters to one of the supported function calls.\n"
+                f"Valid function calls are:\n{_options(function.name, function.overloads)}\n{_HINT}"
+            )
         if fits:
-            return min(fits, key=lambda found: found.cost)
-        shown = ", ".join(str(arg) for arg in args)
-        options = "\n".join(overload.signature.shown(name) for overload in function.overloads)
-        raise StatementError(
-            f"Function '{name}' does not accept parameters ({shown}).\nValid alternatives are:\n{options}\n"
-            f"For detailed information on a function run: DESCRIBE FUNCTION <Function-Name>;"
-        )
+            return fits[0]
+    raise StatementError(
+        f"Function '{function.name}' does not accept parameters {_shown(args)}.\n"
+        f"Valid alternatives are:\n{_options(function.name, function.overloads)}\n{_HINT}"
+    )
+
+
+def _shown(args: Sequence[SqlType]) -> str:
+    texts = ["null" if arg is NULL else arg.base if arg.base == LAMBDA else str(arg).replace("`", "") for arg in args]
+    return f"({', '.join(texts)})"
+
+
+def _options(name: str, overloads: Sequence[Overload]) -> str:
+    return "\n".join(one.signature.shown(name) for one in overloads)
 
 
 def builtin_functions() -> FunctionRegistry:
     """Return the registry with every function that ships with the engine."""
-    scalars = (
-        *strings.FUNCTIONS,
-        *numbers.FUNCTIONS,
-        *collection_functions.FUNCTIONS,
-        *temporal.FUNCTIONS,
-        *json_text.FUNCTIONS,
+    modules = (
+        arrays,
+        binary,
+        conditional,
+        geo,
+        json_text,
+        lambdas,
+        maps,
+        masks,
+        numbers,
+        regex,
+        strings,
+        temporal,
+        urls,
     )
-    return FunctionRegistry(scalars, AGGREGATES)
+    scalars = [function for module in modules for function in module.FUNCTIONS]
+    return FunctionRegistry(scalars, AGGREGATES, TABLE_FUNCTIONS)

@@ -7,16 +7,21 @@ import re
 import uuid
 from typing import Any, Final
 
-from ksql_engine.functions.define import function, overload
-from ksql_engine.functions.patterns import compile_pattern
+from ksql_engine.functions.define import STRING, function, overload
 from ksql_engine.functions.signature import ScalarFunction
+
+_UNICODE: Final = re.compile(r"\\u+([0-9a-fA-F]{4})")
 
 
 def _concat(*parts: str | None) -> str:
     return "".join(part for part in parts if part is not None)
 
 
-def _concat_ws(separator: str | None, *parts: str | None) -> str | None:
+def _bytes_concat(*parts: bytes | None) -> bytes:
+    return b"".join(part for part in parts if part is not None)
+
+
+def _concat_ws(separator: Any, *parts: Any) -> Any:
     return None if separator is None else separator.join(part for part in parts if part is not None)
 
 
@@ -36,29 +41,32 @@ def _substring_length(text: Any, position: int, length: int) -> Any:
     return text[start : start + max(length, 0)]
 
 
-def _pad(text: str, length: int, padding: str, left: bool) -> str | None:
+def _filler(text: Any, length: int, padding: Any) -> Any:
+    missing = length - len(text)
+    return (padding * (missing // len(padding) + 1))[: max(missing, 0)]
+
+
+def _lpad(text: Any, length: int, padding: Any) -> Any:
     if not padding or length < 0:
         return None
-    missing = length - len(text)
-    if missing <= 0:
-        return text[:length]
-    filler = (padding * (missing // len(padding) + 1))[:missing]
-    return filler + text if left else text + filler
+    return (_filler(text, length, padding) + text)[:length] if length > len(text) else text[:length]
 
 
-def _lpad(text: str, length: int, padding: str) -> str | None:
-    return _pad(text, length, padding, left=True)
+def _rpad(text: Any, length: int, padding: Any) -> Any:
+    if not padding or length < 0:
+        return None
+    return (text + _filler(text, length, padding))[:length]
 
 
-def _rpad(text: str, length: int, padding: str) -> str | None:
-    return _pad(text, length, padding, left=False)
-
-
-def _split(text: str, delimiter: str) -> list[str]:
-    return list(text) if not delimiter else text.split(delimiter)
+def _split(text: Any, delimiter: Any) -> list[Any]:
+    if delimiter:
+        return list(text.split(delimiter))
+    return [text[place : place + 1] for place in range(len(text))] if text else [text]
 
 
 def _instr(text: str, part: str, position: int = 1, occurrence: int = 1) -> int:
+    if position == 0 or occurrence < 1:
+        return 0
     if position < 0:
         return _instr_back(text, part, position, occurrence)
     at = position - 2
@@ -72,47 +80,19 @@ def _instr(text: str, part: str, position: int = 1, occurrence: int = 1) -> int:
 def _instr_back(text: str, part: str, position: int, occurrence: int) -> int:
     last = len(text) + position
     for _ in range(occurrence):
-        at = text.rfind(part, 0, last + len(part))
+        at = text.rfind(part, 0, last + len(part)) if last >= 0 else -1
         if at < 0:
             return 0
         last = at - 1
     return last + 2
 
 
-def _regexp_extract(pattern: str, text: str, group: int = 0) -> str | None:
-    match = compile_pattern(pattern).search(text)
-    if match is None or group > match.re.groups:
-        return None
-    found: str | None = match.group(group)
-    return found
-
-
-def _regexp_extract_all(pattern: str, text: str, group: int = 0) -> list[str | None] | None:
-    compiled = compile_pattern(pattern)
-    if group > compiled.groups:
-        return None
-    return [match.group(group) for match in compiled.finditer(text)]
-
-
-def _regexp_replace(text: str, pattern: str, replacement: str) -> str:
-    template = re.sub(r"\$(\d)", r"\\g<\1>", replacement.replace("\\", "\\\\"))
-    return compile_pattern(pattern).sub(template, text)
-
-
-def _regexp_split(text: str, pattern: str) -> list[str]:
-    return list(text) if not pattern else compile_pattern(pattern).split(text)
-
-
-def _mask(text: str) -> str:
-    return "".join("X" if c.isupper() else "x" if c.islower() else "n" if c.isdigit() else "-" for c in text)
-
-
 def _initcap(text: str) -> str:
     return re.sub(r"\S+", lambda match: match.group()[:1].upper() + match.group()[1:].lower(), text)
 
 
-def _elt(position: int, *items: str | None) -> str | None:
-    return items[position - 1] if 1 <= position <= len(items) else None
+def _elt(position: int | None, *items: str | None) -> str | None:
+    return items[position - 1] if position is not None and 1 <= position <= len(items) else None
 
 
 def _field(text: str | None, *items: str | None) -> int:
@@ -126,95 +106,133 @@ def _split_to_map(text: str, entries: str, keys: str) -> dict[str, str] | None:
     return {pair[0]: pair[1] for pair in pairs if len(pair) > 1}
 
 
-def _bytes_concat(*parts: bytes | None) -> bytes:
-    return b"".join(part for part in parts if part is not None)
+def _chr(code: int) -> str | None:
+    """Return the character of a code point; null for what is none."""
+    return chr(code) if 0 <= code <= 0x10FFFF else None
+
+
+def _chr_text(text: str) -> str | None:
+    r"""Return the characters written as `\u004b` or as two such halves; null for anything else."""
+    if not text.startswith("\\u"):
+        return None
+    units = _UNICODE.sub(lambda match: chr(int(match.group(1), 16)), text)
+    return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _uuid_of(data: bytes) -> str | None:
+    return str(uuid.UUID(bytes=data)) if len(data) == 16 else None
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    return text.replace(old, new) if old else text
 
 
 FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
     function(
-        "CONCAT",
+        "concat",
         "Joins values, leaving nulls out.",
-        overload("STRING, STRING... -> STRING", _concat, nulls=True),
-        overload("STRING -> STRING", _concat, nulls=True),
-        overload("BYTES, BYTES... -> BYTES", _bytes_concat, nulls=True),
+        overload("STRING inputs... -> STRING", _concat, nulls=True),
+        overload("BYTES inputs... -> BYTES", _bytes_concat, nulls=True),
+        category=STRING,
     ),
     function(
-        "CONCAT_WS",
+        "concat_ws",
         "Joins values with a separator, leaving nulls out.",
-        overload("STRING, STRING... -> STRING", _concat_ws, nulls=True),
+        overload("STRING separator, STRING inputs... -> STRING", _concat_ws, nulls=True),
+        overload("BYTES separator, BYTES inputs... -> BYTES", _concat_ws, nulls=True),
+        category=STRING,
     ),
     function(
-        "SUBSTRING",
-        "The part of a text from a position (from 1, negative from the end), of a length.",
-        overload("STRING, INTEGER -> STRING", _substring),
-        overload("STRING, INTEGER, INTEGER -> STRING", _substring_length),
-        overload("BYTES, INTEGER -> BYTES", _substring),
-        overload("BYTES, INTEGER, INTEGER -> BYTES", _substring_length),
+        "substring",
+        "The part from a position (from 1, negative from the end), of a length.",
+        overload("STRING str, INTEGER pos -> STRING", _substring),
+        overload("STRING str, INTEGER pos, INTEGER length -> STRING", _substring_length),
+        overload("BYTES bytes, INTEGER pos -> BYTES", _substring),
+        overload("BYTES bytes, INTEGER pos, INTEGER length -> BYTES", _substring_length),
+        category=STRING,
     ),
     function(
-        "LEN",
+        "len",
         "The number of characters or bytes.",
-        overload("STRING -> INTEGER", len),
-        overload("BYTES -> INTEGER", len),
+        overload("STRING input -> INTEGER", len),
+        overload("BYTES input -> INTEGER", len),
+        category=STRING,
     ),
-    function("UCASE", "In upper case.", overload("STRING -> STRING", str.upper)),
-    function("LCASE", "In lower case.", overload("STRING -> STRING", str.lower)),
-    function("TRIM", "Without spaces at both ends.", overload("STRING -> STRING", str.strip)),
-    function("LPAD", "Filled on the left, or cut, to a length.", overload("STRING, INTEGER, STRING -> STRING", _lpad)),
-    function("RPAD", "Filled on the right, or cut, to a length.", overload("STRING, INTEGER, STRING -> STRING", _rpad)),
+    function("ucase", "In upper case.", overload("STRING input -> STRING", str.upper), category=STRING),
+    function("lcase", "In lower case.", overload("STRING input -> STRING", str.lower), category=STRING),
+    function("trim", "Without spaces at both ends.", overload("STRING input -> STRING", str.strip), category=STRING),
     function(
-        "REPLACE",
+        "lpad",
+        "Filled on the left, or cut, to a length.",
+        overload("STRING input, INTEGER length, STRING padding -> STRING", _lpad),
+        overload("BYTES input, INTEGER length, BYTES padding -> BYTES", _lpad),
+        category=STRING,
+    ),
+    function(
+        "rpad",
+        "Filled on the right, or cut, to a length.",
+        overload("STRING input, INTEGER length, STRING padding -> STRING", _rpad),
+        overload("BYTES input, INTEGER length, BYTES padding -> BYTES", _rpad),
+        category=STRING,
+    ),
+    function(
+        "replace",
         "With every occurrence of a part replaced.",
-        overload("STRING, STRING, STRING -> STRING", str.replace),
+        overload("STRING str, STRING oldStr, STRING newStr -> STRING", _replace),
+        category=STRING,
     ),
-    function("SPLIT", "The parts between delimiters.", overload("STRING, STRING -> ARRAY<STRING>", _split)),
     function(
-        "SPLIT_TO_MAP",
+        "split",
+        "The parts between delimiters.",
+        overload("STRING string, STRING delimiter -> ARRAY<STRING>", _split),
+        overload("BYTES bytes, BYTES delimiter -> ARRAY<BYTES>", _split),
+        category=STRING,
+    ),
+    function(
+        "split_to_map",
         "Entries between delimiters as a map.",
-        overload("STRING, STRING, STRING -> MAP<STRING, STRING>", _split_to_map),
+        overload("STRING input, STRING entryDelimiter, STRING kvDelimiter -> MAP<STRING, STRING>", _split_to_map),
+        category=STRING,
     ),
     function(
-        "INSTR",
+        "instr",
         "The position of a part, 0 when it is missing.",
-        overload("STRING, STRING -> INTEGER", _instr),
-        overload("STRING, STRING, INTEGER -> INTEGER", _instr),
-        overload("STRING, STRING, INTEGER, INTEGER -> INTEGER", _instr),
+        overload("STRING str, STRING substring -> INTEGER", _instr),
+        overload("STRING str, STRING substring, INTEGER position -> INTEGER", _instr),
+        overload("STRING str, STRING substring, INTEGER position, INTEGER occurrence -> INTEGER", _instr),
+        category=STRING,
     ),
-    function("INITCAP", "Each word with a capital.", overload("STRING -> STRING", _initcap)),
-    function("CHR", "The character of a code point.", overload("INTEGER -> STRING", chr)),
-    function("MASK", "Letters as X and x, digits as n, others as -.", overload("STRING -> STRING", _mask)),
+    function("initcap", "Each word with a capital.", overload("STRING str -> STRING", _initcap), category=STRING),
     function(
-        "MD5",
+        "chr",
+        "The character of a code point.",
+        overload("INTEGER decimalCode -> STRING", _chr),
+        overload("STRING utf16Code -> STRING", _chr_text),
+        category=STRING,
+    ),
+    function(
+        "md5",
         "The MD5 digest in hex.",
-        overload("STRING -> STRING", lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()),
+        overload("STRING s -> STRING", lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()),
+        category=STRING,
     ),
-    function("UUID", "A random UUID.", overload(" -> STRING", lambda: str(uuid.uuid4()))),
-    function("ELT", "The nth of the following values.", overload("INTEGER, STRING... -> STRING", _elt, nulls=True)),
     function(
-        "FIELD",
+        "uuid",
+        "A random UUID, or the one that 16 bytes are.",
+        overload("-> STRING", lambda: str(uuid.uuid4())),
+        overload("BYTES bytes -> STRING", _uuid_of),
+        category=STRING,
+    ),
+    function(
+        "elt",
+        "The nth of the following values.",
+        overload("INTEGER pos, STRING args... -> STRING", _elt, nulls=True),
+        category=STRING,
+    ),
+    function(
+        "field",
         "The position of a value among the following.",
-        overload("STRING, STRING... -> INTEGER", _field, nulls=True),
-    ),
-    function(
-        "REGEXP_EXTRACT",
-        "The first match of a pattern, or of its group.",
-        overload("STRING, STRING -> STRING", _regexp_extract),
-        overload("STRING, STRING, INTEGER -> STRING", _regexp_extract),
-    ),
-    function(
-        "REGEXP_EXTRACT_ALL",
-        "Every match of a pattern, or of its group.",
-        overload("STRING, STRING -> ARRAY<STRING>", _regexp_extract_all),
-        overload("STRING, STRING, INTEGER -> ARRAY<STRING>", _regexp_extract_all),
-    ),
-    function(
-        "REGEXP_REPLACE",
-        "With every match of a pattern replaced.",
-        overload("STRING, STRING, STRING -> STRING", _regexp_replace),
-    ),
-    function(
-        "REGEXP_SPLIT_TO_ARRAY",
-        "The parts between matches of a pattern.",
-        overload("STRING, STRING -> ARRAY<STRING>", _regexp_split),
+        overload("STRING str, STRING args... -> INTEGER", _field, nulls=True),
+        category=STRING,
     ),
 )

@@ -1,102 +1,193 @@
-"""Functions of time (ksqlDB reference, "Date and time"). Timestamps are ms since the epoch."""
+"""Functions of time (ksqlDB reference, "Date and time"). TIMESTAMP is ms of the epoch, DATE days, TIME ms of a day."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ksql_engine.errors import EvaluationError
-from ksql_engine.functions.define import function, overload
-from ksql_engine.functions.java_time import format_time, parse_time
-from ksql_engine.functions.signature import ScalarFunction
+from ksql_engine.functions.define import DATE_TIME, function, overload
+from ksql_engine.functions.java_time import format_time, parse_time, zone_of
+from ksql_engine.functions.signature import Overload, ScalarFunction
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_DAY: Final = 86_400_000
+_UNITS: Final = {
+    "MILLISECOND": 1,
+    "SECOND": 1000,
+    "MINUTE": 60_000,
+    "HOUR": 3_600_000,
+    "DAY": _DAY,
+}
 
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _moment(millis: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(milliseconds=millis)
+    except OverflowError as error:
+        raise EvaluationError(f"{millis} is not within the years 1 to 9999") from error
+
+
 def _format(millis: int, pattern: str, zone: str = "UTC") -> str:
-    moment = (_EPOCH + timedelta(milliseconds=millis)).astimezone(_zone(zone))
-    return format_time(moment, pattern)
+    return format_time(_moment(millis).astimezone(zone_of(zone)), pattern)
 
 
 def _parse(text: str, pattern: str, zone: str = "UTC") -> int:
     moment = parse_time(text, pattern)
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=_zone(zone))
+        moment = moment.replace(tzinfo=zone_of(zone))
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
-@lru_cache(maxsize=64)
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise EvaluationError(f"Unknown time-zone ID: {name}") from error
-
-
 def _format_date(days: int, pattern: str) -> str:
-    return format_time(_EPOCH + timedelta(days=days), pattern)
+    return format_time(_moment(days * _DAY), pattern)
 
 
 def _parse_date(text: str, pattern: str) -> int:
-    return _parse(text, pattern) // 86_400_000
+    return (parse_time(text, pattern).replace(tzinfo=timezone.utc) - _EPOCH).days
+
+
+def _format_clock(millis: int, pattern: str) -> str:
+    return format_time(_moment(millis), pattern)
+
+
+def _parse_clock(text: str, pattern: str) -> int:
+    moment = parse_time(text, pattern)
+    return ((moment.hour * 60 + moment.minute) * 60 + moment.second) * 1000 + moment.microsecond // 1000
+
+
+def _convert_zone(millis: int, source: str, target: str) -> int:
+    """Move a time by the difference of two zones at that moment."""
+    moment = _moment(millis)
+    offsets = [moment.astimezone(zone_of(zone)).utcoffset() or timedelta() for zone in (source, target)]
+    return millis + (offsets[1] - offsets[0]) // timedelta(milliseconds=1)
+
+
+def _millis(unit: str, count: int) -> int:
+    size = _UNITS.get(unit.removesuffix("S"))
+    if size is None:
+        raise EvaluationError(f"{unit} is not a unit of fixed length")
+    return count * size
+
+
+def _add_date(unit: str, count: int, days: int) -> int:
+    """Add whole days; a part of a day counts nothing."""
+    millis = _millis(unit, count)
+    return days + (millis // _DAY if millis >= 0 else -(-millis // _DAY))
+
+
+def _add_time(unit: str, count: int, millis: int) -> int:
+    return (millis + _millis(unit, count)) % _DAY
+
+
+def _add_timestamp(unit: str, count: int, millis: int) -> int:
+    return millis + _millis(unit, count)
+
+
+def _shift(kind: str, add: Callable[[str, int, int], int], sign: int) -> Overload:
+    """An overload that moves a time by so many units."""
+
+    def call(unit: str, count: int, moment: int) -> int:
+        return add(unit, sign * count, moment)
+
+    return overload(f"INTERVALUNIT unit, INTEGER interval, {kind} {kind.lower()} -> {kind}", call)
+
+
+def _zoned(source: str, target: str, call: Callable[..., object]) -> tuple[Overload, ...]:
+    """Overloads with a pattern, and with a pattern and a time zone."""
+    first = f"{source}, STRING formatPattern"
+    return (overload(f"{first} -> {target}", call), overload(f"{first}, STRING timeZone -> {target}", call))
+
+
+def _patterned(name: str, text: str, signature: str, call: Callable[..., object]) -> ScalarFunction:
+    return function(name, text, overload(signature, call), category=DATE_TIME)
 
 
 FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
     function(
-        "UNIX_TIMESTAMP",
+        "unix_timestamp",
         "The wall clock, or a TIMESTAMP, in ms since the epoch.",
-        overload(" -> BIGINT", _now),
-        overload("TIMESTAMP -> BIGINT", lambda value: value),
+        overload("-> BIGINT", _now),
+        overload("TIMESTAMP timestamp -> BIGINT", lambda value: value),
+        category=DATE_TIME,
+    ),
+    _patterned(
+        "from_unixtime", "Ms since the epoch as a TIMESTAMP.", "BIGINT epochMilli -> TIMESTAMP", lambda value: value
     ),
     function(
-        "FROM_UNIXTIME", "Ms since the epoch as a TIMESTAMP.", overload("BIGINT -> TIMESTAMP", lambda value: value)
-    ),
-    function(
-        "UNIX_DATE",
+        "unix_date",
         "Today, or a DATE, in days since the epoch.",
-        overload(" -> INTEGER", lambda: _now() // 86_400_000),
-        overload("DATE -> INTEGER", lambda value: value),
+        overload("-> INTEGER", lambda: _now() // _DAY),
+        overload("DATE date -> INTEGER", lambda value: value),
+        category=DATE_TIME,
     ),
-    function("FROM_DAYS", "Days since the epoch as a DATE.", overload("INTEGER -> DATE", lambda value: value)),
+    _patterned("from_days", "Days since the epoch as a DATE.", "INTEGER days -> DATE", lambda value: value),
     function(
-        "TIMESTAMPTOSTRING",
+        "timestamptostring",
         "Ms since the epoch as text in a pattern.",
-        overload("BIGINT, STRING -> STRING", _format),
-        overload("BIGINT, STRING, STRING -> STRING", _format),
+        *_zoned("BIGINT epochMilli", "STRING", _format),
+        category=DATE_TIME,
     ),
     function(
-        "STRINGTOTIMESTAMP",
+        "stringtotimestamp",
         "Text in a pattern as ms since the epoch.",
-        overload("STRING, STRING -> BIGINT", _parse),
-        overload("STRING, STRING, STRING -> BIGINT", _parse),
+        *_zoned("STRING formattedTimestamp", "BIGINT", _parse),
+        category=DATE_TIME,
     ),
     function(
-        "FORMAT_TIMESTAMP",
+        "format_timestamp",
         "A TIMESTAMP as text in a pattern.",
-        overload("TIMESTAMP, STRING -> STRING", _format),
-        overload("TIMESTAMP, STRING, STRING -> STRING", _format),
+        *_zoned("TIMESTAMP timestamp", "STRING", _format),
+        category=DATE_TIME,
     ),
     function(
-        "PARSE_TIMESTAMP",
+        "parse_timestamp",
         "Text in a pattern as a TIMESTAMP.",
-        overload("STRING, STRING -> TIMESTAMP", _parse),
-        overload("STRING, STRING, STRING -> TIMESTAMP", _parse),
+        *_zoned("STRING formattedTimestamp", "TIMESTAMP", _parse),
+        category=DATE_TIME,
     ),
-    function("FORMAT_DATE", "A DATE as text in a pattern.", overload("DATE, STRING -> STRING", _format_date)),
-    function("PARSE_DATE", "Text in a pattern as a DATE.", overload("STRING, STRING -> DATE", _parse_date)),
-    function(
-        "DATETOSTRING",
+    _patterned(
+        "format_date", "A DATE as text in a pattern.", "DATE date, STRING formatPattern -> STRING", _format_date
+    ),
+    _patterned(
+        "parse_date", "Text in a pattern as a DATE.", "STRING formattedDate, STRING formatPattern -> DATE", _parse_date
+    ),
+    _patterned(
+        "format_time", "A TIME as text in a pattern.", "TIME time, STRING formatPattern -> STRING", _format_clock
+    ),
+    _patterned(
+        "parse_time", "Text in a pattern as a TIME.", "STRING formattedTime, STRING formatPattern -> TIME", _parse_clock
+    ),
+    _patterned(
+        "datetostring",
         "Days since the epoch as text in a pattern.",
-        overload("INTEGER, STRING -> STRING", _format_date),
+        "INTEGER epochDays, STRING formatPattern -> STRING",
+        _format_date,
     ),
+    _patterned(
+        "stringtodate",
+        "Text in a pattern as days since the epoch.",
+        "STRING formattedDate, STRING formatPattern -> INTEGER",
+        _parse_date,
+    ),
+    _patterned(
+        "convert_tz",
+        "A TIMESTAMP moved from one time zone to another.",
+        "TIMESTAMP timestamp, STRING fromTimeZone, STRING toTimeZone -> TIMESTAMP",
+        _convert_zone,
+    ),
+    function("timestampadd", "A later TIMESTAMP.", _shift("TIMESTAMP", _add_timestamp, 1), category=DATE_TIME),
+    function("timestampsub", "An earlier TIMESTAMP.", _shift("TIMESTAMP", _add_timestamp, -1), category=DATE_TIME),
+    function("dateadd", "A later DATE.", _shift("DATE", _add_date, 1), category=DATE_TIME),
+    function("datesub", "An earlier DATE.", _shift("DATE", _add_date, -1), category=DATE_TIME),
+    function("timeadd", "A later TIME, past midnight from 0 on.", _shift("TIME", _add_time, 1), category=DATE_TIME),
     function(
-        "STRINGTODATE", "Text in a pattern as days since the epoch.", overload("STRING, STRING -> INTEGER", _parse_date)
+        "timesub", "An earlier TIME, past midnight from 24:00.", _shift("TIME", _add_time, -1), category=DATE_TIME
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ksql_engine.functions.describe import function_names
 from ksql_engine.functions.registry import FunctionRegistry
 from ksql_engine.plan.metastore import QueryInfo
 from ksql_engine.plan.model import Schema, Source
@@ -187,10 +188,7 @@ def topics_entity(statement: str, topics: Sequence[TopicInfo], extended: bool) -
 
 def functions_entity(statement: str, functions: FunctionRegistry) -> Entity:
     """Return the list of functions."""
-    listed = [{"name": name, "type": "SCALAR", "category": one.category} for name, one in functions.scalars.items()]
-    listed += [{"name": name, "type": "SCALAR", "category": "LAMBDA"} for name in ("FILTER", "REDUCE", "TRANSFORM")]
-    listed += [{"name": name, "type": "AGGREGATE", "category": "AGGREGATE"} for name in functions.aggregates]
-    return entity("function_names", statement, functions=sorted(listed, key=lambda one: one["name"]))
+    return entity("function_names", statement, functions=function_names(functions))
 
 
 def types_entity(statement: str, types: Mapping[str, SqlType]) -> Entity:

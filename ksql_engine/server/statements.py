@@ -35,6 +35,7 @@ from ksql_engine.dialect.statements import (
 )
 from ksql_engine.dialect.variables import substitute
 from ksql_engine.errors import KsqlError, ParseError, StatementError, WrongEndpointError
+from ksql_engine.functions.describe import function_description
 from ksql_engine.plan.declare import plan_source
 from ksql_engine.plan.drop import plan_drop
 from ksql_engine.plan.inference import check_sink_schemas, infer_columns
@@ -281,33 +282,8 @@ class StatementRunner:
         return entities.entity("sourceDescription", statement.text, sourceDescription=described)
 
     def _describe_function(self, statement: DescribeFunction, _request: Request) -> Entity | None:
-        functions = self._engine.functions
-        scalar, aggregate = functions.scalars.get(statement.name), functions.aggregates.get(statement.name)
-        if scalar is None and aggregate is None:
-            raise StatementError(f"Can't find any functions with the name '{statement.name}'")
-        listed = [
-            {
-                "arguments": [
-                    {"name": "", "type": str(kind), "description": "", "isVariadic": False}
-                    for kind in one.signature.params
-                ],
-                "returnType": str(one.signature.returns),
-                "description": "",
-            }
-            for one in (scalar.overloads if scalar else ())
-        ]
-        known = scalar or aggregate
-        return entities.entity(
-            "describe_function",
-            statement.text,
-            name=statement.name,
-            description=known.description if known else "",
-            author="",
-            version="",
-            path="internal",
-            functions=listed,
-            type="SCALAR" if scalar else "AGGREGATE",
-        )
+        described = function_description(self._engine.functions, statement.name)
+        return entities.entity("describe_function", statement.text, **described)
 
     def _explain(self, statement: Explain, _request: Request) -> Entity | None:
         store, functions = self._engine.metastore, self._engine.functions

@@ -1,0 +1,141 @@
+"""Code of function calls. An argument that fails is null; a lambda becomes a comprehension or a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ksql_engine.dialect import ast
+from ksql_engine.errors import EvaluationError, ExpressionTypeError
+from ksql_engine.expressions.code import Code
+from ksql_engine.expressions.java_maps import visited
+from ksql_engine.functions.signature import Match, bind, filled, lambda_argument
+from ksql_engine.types import NULL, SqlType
+
+if TYPE_CHECKING:
+    from ksql_engine.expressions.compiler import Compiler
+
+
+def call_code(compiler: Compiler, expr: ast.Call) -> Code:
+    """Return the code of a call. Raises StatementError when no overload fits its arguments."""
+    if any(isinstance(arg, ast.Lambda) for arg in expr.args):
+        return _lambda_call(compiler, expr)
+    args = [compiler.code(arg) for arg in expr.args]
+    found = compiler.functions.resolve(expr.name, [arg.type for arg in args])
+    given = arguments(compiler, args, found)
+    call = compiler.constant(found.call)
+    if found.overload.nulls:
+        return Code(f"{call}({', '.join(arg.text for arg in given)})", found.returns)
+    return compiler.unless_null(call, given, found.returns)
+
+
+def arguments(compiler: Compiler, args: Sequence[Code], found: Match) -> list[Code]:
+    """Return the arguments as the types the overload takes, each null where it fails."""
+    widened = [compiler.widened(arg, kind) for arg, kind in zip(args, found.params, strict=True)]
+    return [compiler.guarded(arg, "argument for function") for arg in widened]
+
+
+def _lambda_call(compiler: Compiler, expr: ast.Call) -> Code:
+    codes = [None if isinstance(arg, ast.Lambda) else compiler.code(arg) for arg in expr.args]
+    kinds = [
+        code.type if code else lambda_argument(len(arg.params) if isinstance(arg, ast.Lambda) else 0)
+        for arg, code in zip(expr.args, codes, strict=True)
+    ]
+    found = compiler.functions.resolve(expr.name, kinds)
+    plain = [compiler.guarded(code, "argument for function") for code in codes if code]
+    bodies: list[tuple[list[str], Code]] = []
+    for arg, param in zip(expr.args, found.params, strict=True):
+        if isinstance(arg, ast.Lambda):
+            bodies.append(_body(compiler, expr, arg, param, found))
+    base = plain[0]
+    returns = filled(found.overload.signature.returns, found.bound)
+    write = _MAP_WRITERS if base.type.base == "MAP" else _ARRAY_WRITERS
+    return write[expr.name](compiler, plain, bodies, returns)
+
+
+def _body(compiler: Compiler, expr: ast.Call, arg: ast.Lambda, param: SqlType, found: Match) -> tuple[list[str], Code]:
+    """Return a lambda's parameter names and its code. Raises ExpressionTypeError when its result does not fit."""
+    inputs = [filled(kind, found.bound) for _, kind in param.fields]
+    names = [compiler.temporary() for _ in inputs]
+    before = compiler.in_scope(
+        {shown: Code(name, kind, simple=True) for shown, name, kind in zip(arg.params, names, inputs, strict=True)}
+    )
+    code = compiler.code(arg.body)
+    compiler.leave(before)
+    result = param.item or NULL
+    if not (bind(result, code.type, found.bound) if len(result.base) == 1 else result == code.type):
+        raise ExpressionTypeError(
+            f"Function '{expr.name.lower()}' does not accept the lambda {compiler.shown(arg)}: "
+            f"it returns {code.type}, expected {filled(result, found.bound)}."
+        )
+    return names, code
+
+
+def _unless_null(compiler: Compiler, base: Code, made: Any, kind: SqlType) -> Code:
+    """Return null for a null collection, else what `made` writes over its name."""
+    first, again = compiler.held(base)
+    return Code(f"(None if {first} is None else {made(again)})", kind)
+
+
+Bodies = list[tuple[list[str], Code]]
+
+
+def _transform_array(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
+    (name,), code = bodies[0]
+    return _unless_null(compiler, args[0], lambda items: f"[{code.text} for {name} in {items}]", kind)
+
+
+def _filter_array(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
+    (name,), code = bodies[0]
+    return _unless_null(compiler, args[0], lambda items: f"[{name} for {name} in {items} if {code.text}]", kind)
+
+
+def _transform_map(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
+    (key, value), key_code = bodies[0]
+    (key2, value2), value_code = bodies[1]
+    unique = compiler.constant(_unique)
+    helper = compiler.helper(
+        [
+            f"return {unique}([({key_code.text}, {value_code.text}) for ({key}, {value}), ({key2}, {value2}) in "
+            f"zip(items.items(), items.items())])"
+        ],
+        (("items", "{items}"),),
+    )
+    return _unless_null(compiler, args[0], lambda items: helper.replace("{items}", items), kind)
+
+
+def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Return the pairs as a map. Raises EvaluationError for a key twice, as Java's map collector does."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise EvaluationError("Duplicate key in the result of TRANSFORM")
+    return made
+
+
+def _filter_map(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
+    (key, value), code = bodies[0]
+    return _unless_null(
+        compiler,
+        args[0],
+        lambda items: f"{{{key}: {value} for {key}, {value} in {items}.items() if {code.text}}}",
+        kind,
+    )
+
+
+def _reduce_array(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
+    (state, name), code = bodies[0]
+    lines = [f"if items is None or {state} is None:", f"    return {state}", f"for {name} in items:"]
+    lines += [f"    {state} = {code.text}", f"return {state}"]
+    return Code(compiler.helper(lines, (("items", args[0].text), (state, args[1].text))), kind)
+
+
+def _reduce_map(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
+    (state, key, value), code = bodies[0]
+    lines = [f"if items is None or {state} is None:", f"    return {state}"]
+    lines += [f"for {key} in {compiler.constant(visited)}(items):", f"    {value} = items[{key}]"]
+    lines += [f"    {state} = {code.text}", f"return {state}"]
+    return Code(compiler.helper(lines, (("items", args[0].text), (state, args[1].text))), kind)
+
+
+_ARRAY_WRITERS = {"TRANSFORM": _transform_array, "FILTER": _filter_array, "REDUCE": _reduce_array}
+_MAP_WRITERS = {"TRANSFORM": _transform_map, "FILTER": _filter_map, "REDUCE": _reduce_map}
