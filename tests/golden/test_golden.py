@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ksql_engine.driver.cases import Case, load_cases, run_case
+from ksql_engine.driver.cases import Case, load_cases
+from ksql_engine.driver.run import run_case
 
 CASES = [case for path in sorted(Path(__file__).parent.glob("*.json")) for case in load_cases(path)]
 
