@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from ksql_engine.dialect import ast
@@ -18,6 +18,12 @@ def expression_text(expr: ast.Expr) -> str:
 def name_text(name: str) -> str:
     """Return a name bare when it needs no quotes, else in back-ticks."""
     return name if name == name.upper() and name.replace("_", "A").isalnum() else f"`{name}`"
+
+
+def listed(names: Iterable[str], word: str = "and") -> str:
+    """Return names as a sentence lists them: `A`, `A and B`, `A, B and C`."""
+    found = list(names)
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} {word} {found[-1]}"
 
 
 def _literal(expr: ast.Literal) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ksql_engine.dialect.ast import ColumnRef, Expr, rebuild
-from ksql_engine.dialect.text import expression_text
+from ksql_engine.dialect.text import expression_text, listed
 from ksql_engine.errors import StatementError
 from ksql_engine.types import SqlType
 
@@ -48,7 +48,7 @@ class Scope:
         if ref.source is not None:
             matches = [column for column in matches if column.source == ref.source]
         if len(matches) > 1 and len({column.source for column in matches}) > 1:
-            options = ", ".join(sorted(f"{column.source}.{column.name}" for column in matches))
+            options = listed(sorted(f"{column.source}.{column.name}" for column in matches), "or")
             raise StatementError(f"{self._at(ref)}Column '{ref.name}' is ambiguous. Could be {options}.")
         return matches[0] if matches else None
 

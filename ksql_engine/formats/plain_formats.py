@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import struct
@@ -91,12 +92,20 @@ def delimited_reader(columns: Sequence[Column], delimiter: str) -> Reader:
 def _field_reader(kind: SqlType) -> Any:
     if kind.base == "DECIMAL":
         return lambda text: exact_decimal(Decimal(text), kind)
+    if kind.base == "BYTES":
+        return lambda text: base64.b64decode(text, validate=True)
     return int if is_temporal(kind) else caster(STRING, kind)
+
+
+def _field_writer(kind: SqlType) -> Any:
+    if kind.base == "BYTES":
+        return lambda value: base64.b64encode(value).decode("ascii")
+    return str if is_temporal(kind) else text_writer(kind)
 
 
 def delimited_writer(columns: Sequence[Column], delimiter: str) -> Writer:
     """Return the writer of a CSV line."""
-    writers = [str if is_temporal(column.type) else text_writer(column.type) for column in columns]
+    writers = [_field_writer(column.type) for column in columns]
 
     def write(row: Row) -> bytes:
         out = io.StringIO()

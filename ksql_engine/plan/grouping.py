@@ -52,7 +52,7 @@ def group(relation: Relation, query: Query, selected: list[Selected], functions:
     if query.window is not None:
         refuse_bounds(calls)
     codes = [compiler.code(expr) for expr in groups]
-    _check_groups(groups, codes)
+    _check_groups(groups)
     window = _windowing(query, relation, codes)
     made = aggregation(calls, compiler, functions, relation)
     by = [(expression_text(expr), code) for expr, code in zip(groups, codes, strict=True)]
@@ -161,9 +161,7 @@ def _grouped_scope(codes: Sequence[Code], aggregators: Sequence[Aggregator], win
     return Scope([*columns, *(bounds_columns(None, len(codes)) if window else ())])
 
 
-def _check_groups(groups: Sequence[ast.Expr], codes: Sequence[Code]) -> None:
-    for place, (expr, code) in enumerate(zip(groups, codes, strict=True)):
+def _check_groups(groups: Sequence[ast.Expr]) -> None:
+    for place, expr in enumerate(groups):
         if expr in groups[:place]:
             raise StatementError(f"Duplicate GROUP BY expression: {expression_text(expr)}")
-        if code.type.base == "MAP":
-            raise StatementError(f"GROUP BY does not support maps: {expression_text(expr)}")

@@ -97,7 +97,9 @@ def read_condition(join: JoinClause, scope: Scope, lefts: Sequence[str]) -> Cond
     whole = join.condition
     _check_names(whole, scope)
     if isinstance(whole, ast.Logical):
-        raise StatementError(f"JOINs on multiple conditions are not yet supported: {expression_text(whole)}.")
+        raise StatementError(
+            f"Invalid join condition: joins on multiple conditions are not yet supported. Got {expression_text(whole)}."
+        )
     if not isinstance(whole, ast.Compare) or whole.op != "=":
         raise StatementError(
             f"Unsupported join expression: {expression_text(whole)}. "

@@ -31,7 +31,7 @@ from ksql_engine.plan.model import (
 from ksql_engine.plan.partitioning import partition
 from ksql_engine.plan.relation import Relation, source_relation
 from ksql_engine.plan.result_keys import split_keys
-from ksql_engine.plan.select import Selected, check_reserved, expand, references
+from ksql_engine.plan.select import Selected, check_names, expand, references
 from ksql_engine.plan.windows import check_window, with_bounds
 from ksql_engine.types import BOOLEAN
 
@@ -58,9 +58,8 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     if query.where is not None:
         relation = _filtered(relation, query.where, functions, "WHERE")
     scope = with_bounds(relation.scope) if query.window is not None else relation.scope
+    check_names(query.items, persistent=target is not None)
     selected = expand(query.items, scope, relation.joined, query.partition_by)
-    if target is not None:
-        check_reserved(selected)
     grouped = bool(query.group_by)
     if grouped:
         done = group(relation, query, selected, functions)

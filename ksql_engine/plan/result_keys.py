@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ksql_engine.dialect.ast import ColumnRef
-from ksql_engine.dialect.text import expression_text
+from ksql_engine.dialect.text import expression_text, listed
 from ksql_engine.errors import StatementError
 from ksql_engine.plan.model import TABLE, Column
 from ksql_engine.plan.relation import Relation
@@ -28,6 +28,8 @@ def split_keys(relation: Relation, selected: Sequence[Selected], target: str) ->
             values.remove(chosen[0])
     _check_present(relation, keys, target)
     _check_clash(keys, values)
+    if not values:
+        raise StatementError("The projection contains no value columns.")
     return keys, values
 
 
@@ -43,20 +45,14 @@ def _chosen(selected: Sequence[Selected], choices: Sequence[ColumnRef]) -> list[
 def _twice(relation: Relation, key: str, chosen: Sequence[Selected]) -> StatementError:
     names = [column.name for column in chosen]
     if _grouped(relation):
-        problem = f"more than once: {_all(f'`{name}`' for name in names)}"
+        problem = f"more than once: {listed(f'`{name}`' for name in names)}"
     else:
-        problem = f"(`{key}`) more than once, aliased as: {_all(names)}"
+        problem = f"(`{key}`) more than once, aliased as: {listed(names)}"
     return StatementError(
         f"The projection contains a key column {problem}.\n"
         f"Each key column must only be in the projection once. If you intended to copy the key into the value, then "
         f"consider using the AS_VALUE function to indicate which key reference should be copied."
     )
-
-
-def _all(names: Iterable[str], word: str = "and") -> str:
-    """Return names as a sentence lists them."""
-    listed = list(names)
-    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} {word} {listed[-1]}"
 
 
 def _grouped(relation: Relation) -> bool:
@@ -96,12 +92,12 @@ def _missing_join_key(relation: Relation, target: str) -> StatementError:
         f"This expression must be included in the projection and may be aliased."
     )
     s = "s" if len(names) > 1 else ""
-    return _needed(f"join expression{s} {_all(names, 'or')}", names[0], target, hint if relation.synthetic else "")
+    return _needed(f"join expression{s} {listed(names, 'or')}", names[0], target, hint if relation.synthetic else "")
 
 
 def _missing(what: str, names: Sequence[str], target: str) -> StatementError:
     s = "s" if len(names) > 1 else ""
-    return _needed(f"{what}{s} {_all(names)}", ", ".join(names), target)
+    return _needed(f"{what}{s} {listed(names)}", ", ".join(names), target)
 
 
 def _needed(what: str, example: str, target: str, hint: str = "") -> StatementError:

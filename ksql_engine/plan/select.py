@@ -53,11 +53,17 @@ def expand(
     return found
 
 
-def check_reserved(columns: Sequence[Selected]) -> None:
-    """Raise StatementError when a persistent query would write a pseudo column under its own name."""
-    for column in columns:
-        if column.name in RESERVED_NAMES and not column.star:
-            raise StatementError(f"Reserved column name in select: `{column.name}`. Please remove or alias the column.")
+def check_names(items: Sequence[SelectItem], persistent: bool) -> None:
+    """Raise StatementError for the name of a pseudo column: as an alias, or written under it."""
+    for item in items:
+        own = item.expression.name if isinstance(item.expression, ast.ColumnRef) else None
+        if item.alias in RESERVED_NAMES and item.alias != own:
+            raise StatementError(
+                f"`{item.alias}` is a reserved column name. You cannot use it as an alias for a column."
+            )
+        name = item.alias or own
+        if persistent and name in RESERVED_NAMES:
+            raise StatementError(f"Reserved column name in select: `{name}`. Please remove or alias the column.")
 
 
 def _star(item: SelectItem, scope: Scope, joined: bool) -> list[Selected]:
