@@ -95,16 +95,20 @@ def refuse_aggregates(groups: Sequence[ast.Expr], functions: FunctionRegistry) -
             )
 
 
-def refuse_loose(loose: Sequence[ast.Expr]) -> None:
+def refuse_loose(loose: Sequence[ast.Expr], joined: bool) -> None:
     """Raise StatementError when SELECT items are neither grouped nor aggregated."""
     if loose:
-        shown = ", ".join(dict.fromkeys(expression_text(unqualified(expr)) for expr in loose))
+        shown = ", ".join(dict.fromkeys(message_text(expr, joined) for expr in loose))
         remedy = "Either add the column(s) to the GROUP BY or remove them from the SELECT."
         raise StatementError(f"Non-aggregate SELECT expression(s) not part of GROUP BY: {shown}\n{remedy}")
 
 
-def unqualified(expr: ast.Expr) -> ast.Expr:
-    """Return an expression whose columns stand without their source."""
-    if isinstance(expr, ast.ColumnRef):
-        return ast.ColumnRef(None, expr.name)
-    return ast.rebuild(expr, unqualified)
+def message_text(expr: ast.Expr, joined: bool) -> str:
+    """Return an expression for a message: columns without their source, those of a join as it names them."""
+
+    def bare(part: ast.Expr) -> ast.Expr:
+        if isinstance(part, ast.ColumnRef):
+            return ast.ColumnRef(None, f"{part.source}_{part.name}" if joined and part.source else part.name)
+        return ast.rebuild(part, bare)
+
+    return expression_text(bare(expr))

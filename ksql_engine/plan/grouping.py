@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ksql_engine.dialect import ast
 from ksql_engine.dialect.statements import Query
@@ -19,9 +19,9 @@ from ksql_engine.plan.aggregation import (
     Aggregation,
     aggregate_calls,
     aggregation,
+    message_text,
     refuse_aggregates,
     refuse_loose,
-    unqualified,
 )
 from ksql_engine.plan.model import TABLE, WINDOW_BOUNDS, AggregateStep, Column, Windowing
 from ksql_engine.plan.relation import Relation, bounds_columns
@@ -33,11 +33,21 @@ GROUP_PREFIX, AGGREGATE_PREFIX = "$GROUP_", "$AGG_"
 
 @dataclass(frozen=True)
 class Regrouped:
-    """A relation after GROUP BY or PARTITION BY, with the SELECT and HAVING rewritten to its names."""
+    """A relation after GROUP BY or PARTITION BY, with the SELECT and HAVING rewritten to its names.
+
+    `texts` says for each of the names that stand for aggregate calls and groups what messages call it.
+    """
 
     relation: Relation
     selected: list[Selected]
     having: ast.Expr | None
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def quoted(self, message: str) -> str:
+        """Return a message with what the statement says in the place of made names."""
+        for name, text in self.texts.items():
+            message = message.replace(f"`{name}`", text)
+        return message
 
 
 def group(relation: Relation, query: Query, selected: list[Selected], functions: FunctionRegistry) -> Regrouped:
@@ -66,8 +76,9 @@ def group(relation: Relation, query: Query, selected: list[Selected], functions:
     info = window.info if window else None
     return Regrouped(
         Relation(step, scope, TABLE, keys, relation.left, window=info),
-        _regrouped(selected, names),
-        _regrouped_having(having, names) if having is not None else None,
+        _regrouped(selected, names, relation),
+        _regrouped_having(having, names, relation) if having is not None else None,
+        {new.name: message_text(old, relation.joined) for old, new in names},
     )
 
 
@@ -102,14 +113,14 @@ def _aggregate_step(
     )
 
 
-Names = Sequence[tuple[ast.Expr, ast.Expr]]
+Names = Sequence[tuple[ast.Expr, ast.ColumnRef]]
 """Expressions over the rows before GROUP BY, and the columns that hold them afterwards."""
 
 
 def _names_after(
     relation: Relation, groups: Sequence[ast.Expr], calls: Sequence[ast.Expr], window: Windowing | None
 ) -> Names:
-    names: list[tuple[ast.Expr, ast.Expr]] = [
+    names: list[tuple[ast.Expr, ast.ColumnRef]] = [
         (expr, ast.ColumnRef(None, f"{GROUP_PREFIX}{place}")) for place, expr in enumerate(groups)
     ]
     names += [(call, ast.ColumnRef(None, f"{AGGREGATE_PREFIX}{place}")) for place, call in enumerate(calls)]
@@ -119,16 +130,17 @@ def _names_after(
     return names
 
 
-def _regrouped(selected: Sequence[Selected], names: Names) -> list[Selected]:
+def _regrouped(selected: Sequence[Selected], names: Names, relation: Relation) -> list[Selected]:
     """Return the SELECT over the rows after GROUP BY. Raises StatementError when it needs a row from before."""
     after = [Selected(substitute(column.expression, names), column.name, column.aliased) for column in selected]
-    refuse_loose([old.expression for old, new in zip(selected, after, strict=True) if _loose(new.expression, names)])
+    loose = [old.expression for old, new in zip(selected, after, strict=True) if _loose(new.expression, names)]
+    refuse_loose(loose, relation.joined)
     return after
 
 
-def _regrouped_having(having: ast.Expr, names: Names) -> ast.Expr:
+def _regrouped_having(having: ast.Expr, names: Names, relation: Relation) -> ast.Expr:
     after = substitute(having, names)
-    loose = ", ".join(dict.fromkeys(expression_text(unqualified(ref)) for ref in _loose(after, names)))
+    loose = ", ".join(dict.fromkeys(message_text(ref, relation.joined) for ref in _loose(after, names)))
     if loose:
         raise StatementError(f"Non-aggregate HAVING expression not part of GROUP BY: {loose}")
     return after

@@ -14,7 +14,7 @@ from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import compile_projection
 from ksql_engine.functions.registry import FunctionRegistry
 from ksql_engine.plan.aggregation import aggregate_calls, refuse_loose
-from ksql_engine.plan.grouping import group
+from ksql_engine.plan.grouping import Regrouped, group
 from ksql_engine.plan.joins import join_sources
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import (
@@ -65,7 +65,7 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
         done = group(relation, query, selected, functions)
         relation, selected = done.relation, done.selected
         if done.having is not None:
-            relation, filtered = _filtered(relation, done.having, functions, "HAVING"), True
+            relation, filtered = _having(relation, done, functions), True
     else:
         _check_ungrouped(query, selected, functions)
     if query.partition_by:
@@ -109,13 +109,22 @@ def _uses_pseudo(query: Query) -> bool:
 def _check_ungrouped(query: Query, selected: Sequence[Selected], functions: FunctionRegistry) -> None:
     """Raise StatementError when a query without GROUP BY has aggregate functions."""
     calls = aggregate_calls([column.expression for column in selected], functions)
+    joined = bool(query.joins)
     if calls:
-        refuse_loose([one.expression for one in selected if not aggregate_calls([one.expression], functions)])
+        refuse_loose([one.expression for one in selected if not aggregate_calls([one.expression], functions)], joined)
     for call in calls or aggregate_calls([query.where] if query.where is not None else [], functions):
         raise StatementError(
             f"Use of aggregate function {call.name} requires a GROUP BY clause. "
             f"Aggregate function(s): {expression_text(call)}"
         )
+
+
+def _having(relation: Relation, grouped: Regrouped, functions: FunctionRegistry) -> Relation:
+    assert grouped.having is not None  # noqa: S101 - asked for by the caller
+    try:
+        return _filtered(relation, grouped.having, functions, "HAVING")
+    except StatementError as error:
+        raise StatementError(grouped.quoted(str(error))) from error
 
 
 def _filtered(relation: Relation, where: ast.Expr, functions: FunctionRegistry, clause: str) -> Relation:
