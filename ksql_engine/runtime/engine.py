@@ -6,7 +6,8 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -86,6 +87,7 @@ class Engine:
                     self.tasks[query_id].pause()
                 self.tasks[query_id].start()
             self._remove_left_over_state()
+            self._learn_partitions(list(self.metastore.sources))
             self.ready = True
         _LOG.info("ready: %d sources, %d queries", len(self.metastore.sources), len(self.tasks))
 
@@ -186,6 +188,14 @@ class Engine:
         self.formats.register_new(source)
         self.record(text, properties=properties)
         self._put_source(source)
+        self._learn_partitions([source.name])
+
+    def _learn_partitions(self, names: Iterable[str]) -> None:
+        """Note how many partitions the topics of these sources have: a join needs the same number on both sides."""
+        counts = {topic.name: topic.partitions for topic in self.topics.all()}
+        for name in names:
+            source = self.metastore.sources[name]
+            self._put_source(replace(source, partitions=counts.get(source.topic, source.partitions)))
 
     def ensure_topic(self, source: Source, partitions: int, replicas: int) -> None:
         """Create the topic of a source unless it is there: compacted for tables, deleting for streams."""
@@ -213,6 +223,8 @@ class Engine:
             self._stop_task(query_id, destroy=False)
         self.record(text, query_id, properties)
         self._note_query(query_id, plan, text, owns_sink)
+        if owns_sink:
+            self._learn_partitions([sink.name])
         self._run(query_id, plan, properties, start=True)
 
     def _register_schemas(self, sink: Source) -> None:
