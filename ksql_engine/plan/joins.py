@@ -87,19 +87,17 @@ def join_sources(
 
 def _leaf(alias: str, source: Source, pseudo: bool) -> _Rows:
     schema = source.schema
-    held = [(column.name, column.type, False) for column in schema.key]
-    held += [(name, BIGINT, True) for name in WINDOW_BOUNDS] if source.window else []
-    held += [(column.name, column.type, False) for column in source.row_columns]
-    held += [(name, kind, True) for name, kind in PSEUDO] if pseudo else []
-    columns = tuple(
-        ScopeColumn(alias, name, kind, f"v[{place}]", hidden=hidden) for place, (name, kind, hidden) in enumerate(held)
-    )
+    held = [ScopeColumn(alias, column.name, column.type, "", is_key=True) for column in schema.key]
+    held += [ScopeColumn(alias, name, BIGINT, "", hidden=True) for name in WINDOW_BOUNDS] if source.window else []
+    held += [ScopeColumn(alias, column.name, column.type, "") for column in source.row_columns]
+    held += [ScopeColumn(alias, name, kind, "", hidden=True) for name, kind in PSEUDO] if pseudo else []
+    columns = tuple(replace(column, code=f"v[{place}]") for place, column in enumerate(held))
     key = (ast.ColumnRef(alias, schema.key[0].name),) if len(schema.key) == 1 else ()
     return _Rows(SourceStep(source, pseudo), columns, source.kind, source, alias, schema.key, key, key)
 
 
 def _relation(rows: _Rows) -> Relation:
-    """Return the result as a SELECT sees it: columns that can be the key are marked, a made-up key is first."""
+    """Return the result as a SELECT sees it: a made-up key comes first."""
     viable: tuple[tuple[ast.ColumnRef, ...], ...]
     if rows.foreign:
         viable = tuple((ast.ColumnRef(rows.alias, column.name),) for column in rows.keys)
@@ -110,11 +108,9 @@ def _relation(rows: _Rows) -> Relation:
     if rows.synthetic:
         viable = ((ast.ColumnRef(None, key.name),),)
         made_up = (ScopeColumn(None, key.name, key.type, "k[0]", is_key=True),)
-    refs = {(ref.source, ref.name) for one in viable for ref in one}
-    columns = [replace(column, is_key=(column.source, column.name) in refs) for column in rows.columns]
     return Relation(
         rows.step,
-        Scope([*made_up, *columns]),
+        Scope([*made_up, *rows.columns]),
         rows.kind,
         rows.keys,
         rows.left,

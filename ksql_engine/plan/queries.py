@@ -58,7 +58,7 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     if query.where is not None:
         relation = _filtered(relation, query.where, functions, "WHERE")
     scope = with_bounds(relation.scope) if query.window is not None else relation.scope
-    check_names(query.items, persistent=target is not None)
+    check_names(query.items, persistent=target is not None, joined=relation.joined)
     selected = expand(query.items, scope, relation.joined, query.partition_by)
     grouped = bool(query.group_by)
     if grouped:
@@ -103,6 +103,8 @@ def _check_sources(query: Query, metastore: Metastore) -> None:
 def _uses_pseudo(query: Query) -> bool:
     expressions = [item.expression for item in query.items] + [query.where, query.having]
     expressions += [*query.group_by, *query.partition_by, *(join.condition for join in query.joins)]
+    if query.joins and query.partition_by and any(item.expression is None for item in query.items):
+        return True
     return any(ref.name in PSEUDO_NAMES for expr in expressions if expr is not None for ref in references(expr))
 
 

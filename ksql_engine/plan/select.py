@@ -34,8 +34,8 @@ def expand(
     found: list[Selected] = []
     for item in items:
         if item.expression is None:
-            star = _star(item, scope, joined)
-            found += _repartitioned(star, partition_by, scope) if partition_by else star
+            star = _star(item, scope, joined, hidden=joined and bool(partition_by))
+            found += _repartitioned(star, partition_by, scope, joined) if partition_by else star
         elif item.unpack:
             raise StatementError(f"{expression_text(item.expression)}->* is not supported yet")
         else:
@@ -53,10 +53,14 @@ def expand(
     return found
 
 
-def check_names(items: Sequence[SelectItem], persistent: bool) -> None:
-    """Raise StatementError for the name of a pseudo column: as an alias, or written under it."""
+def check_names(items: Sequence[SelectItem], persistent: bool, joined: bool) -> None:
+    """Raise StatementError for the name of a pseudo column: as an alias, or written under it.
+
+    In a join each source has its own, so a pseudo column's name has the source's in front.
+    """
     for item in items:
-        own = item.expression.name if isinstance(item.expression, ast.ColumnRef) else None
+        plain = isinstance(item.expression, ast.ColumnRef) and not (joined and item.expression.source)
+        own = item.expression.name if plain and isinstance(item.expression, ast.ColumnRef) else None
         if item.alias in RESERVED_NAMES and item.alias != own:
             raise StatementError(
                 f"`{item.alias}` is a reserved column name. You cannot use it as an alias for a column."
@@ -66,26 +70,43 @@ def check_names(items: Sequence[SelectItem], persistent: bool) -> None:
             raise StatementError(f"Reserved column name in select: `{name}`. Please remove or alias the column.")
 
 
-def _star(item: SelectItem, scope: Scope, joined: bool) -> list[Selected]:
-    columns = [column for column in scope.columns if not column.hidden]
+def _star(item: SelectItem, scope: Scope, joined: bool, hidden: bool) -> list[Selected]:
+    """Return the columns of `*`; `hidden` ones too where rows of a join get another key, as in ksqlDB."""
+    columns = [column for column in scope.columns if hidden or not column.hidden]
     if item.source is not None:
         columns = [column for column in columns if column.source == item.source]
         if not columns:
             raise StatementError(f"'{item.source}' is not a valid stream/table name or alias.")
-    return [
-        Selected(_ref(column), f"{column.source}_{column.name}" if joined and column.source else column.name, False)
-        for column in columns
-    ]
+    return [Selected(_ref(column), _star_name(_ref(column), joined), False) for column in columns]
 
 
-def _repartitioned(star: list[Selected], partition_by: Sequence[ast.Expr], scope: Scope) -> list[Selected]:
-    """Return the columns of `*` after PARTITION BY: the new key, the value columns, then the old key's."""
+def _star_name(ref: ast.ColumnRef, joined: bool) -> str:
+    return f"{ref.source}_{ref.name}" if joined and ref.source else ref.name
+
+
+def _repartitioned(
+    star: list[Selected], partition_by: Sequence[ast.Expr], scope: Scope, joined: bool
+) -> list[Selected]:
+    """Return the columns of `*` after PARTITION BY: the new key, then of each source the value and the old key."""
     groups = [qualify(expr, scope) for expr in partition_by if not isinstance(expr, ast.Literal)]
-    keys = [Selected(expr, partition_name(expr, place), False, star=True) for place, expr in enumerate(groups)]
-    rest = [column for column in star if column.expression not in groups]
+    keys = [
+        Selected(
+            expr,
+            _star_name(expr, joined) if isinstance(expr, ast.ColumnRef) else partition_name(expr, place),
+            False,
+            star=True,
+        )
+        for place, expr in enumerate(groups)
+    ]
     old = {_ref(column) for column in scope.columns if column.is_key}
-    values = [column for column in rest if column.expression not in old]
-    return [*keys, *values, *(column for column in rest if column.expression in old)]
+    sources = list(dict.fromkeys(column.source for column in scope.columns))
+    rest = [column for column in star if column.expression not in groups]
+    rest.sort(key=lambda column: (sources.index(_source(column)), column.expression in old))
+    return [*keys, *rest]
+
+
+def _source(column: Selected) -> str | None:
+    return column.expression.source if isinstance(column.expression, ast.ColumnRef) else None
 
 
 def partition_name(expr: ast.Expr, position: int) -> str:
