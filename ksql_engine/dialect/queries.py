@@ -152,11 +152,12 @@ def _window(cursor: Cursor) -> Window:
         cursor.expect_word("ADVANCE", "BY")
         advance = cursor.duration()
     retention = grace = None
-    while cursor.take_symbol(","):
-        if cursor.take_word("RETENTION"):
-            retention = cursor.duration()
-        else:
-            cursor.expect_word("GRACE", "PERIOD")
-            grace = cursor.duration()
+    if cursor.is_symbol(",") and cursor.ahead(1).text == "RETENTION":
+        cursor.advance()
+        cursor.advance()
+        retention = cursor.duration()
+    if cursor.take_symbol(","):
+        cursor.expect_word("GRACE", "PERIOD")
+        grace = cursor.duration()
     cursor.expect_symbol(")")
     return Window(kind, size, advance, retention, grace)

@@ -46,23 +46,27 @@ class Arguments:
     config: Config
 
 
-Resolver = Callable[[Arguments], Aggregator]
+Resolver = Callable[[Arguments], "Aggregator | None"]
+"""Returns the aggregator for a call, or None when the arguments do not fit."""
 
 
 @dataclass(frozen=True)
 class AggregateFunction:
-    """A function from many rows to a value. `resolve` returns the aggregator for a call.
-
-    Raises StatementError when the arguments do not fit one of `forms`, which are shown as they are.
-    """
+    """A function from many rows to a value; `forms` are its parameters as messages show them."""
 
     name: str
     description: str
     forms: tuple[str, ...]
     resolve: Resolver
 
-
-def refuse(name: str, types: Sequence[SqlType]) -> StatementError:
-    """Return the error of a call whose arguments fit no form of the function."""
-    shown = ", ".join(str(kind) for kind in types)
-    return StatementError(f"Function '{name}' does not accept parameters ({shown}).")
+    def aggregator(self, args: Arguments) -> Aggregator:
+        """Return the aggregator for a call. Raises StatementError when the arguments do not fit."""
+        found = self.resolve(args)
+        if found is not None:
+            return found
+        shown = ", ".join(str(kind) for kind in args.types)
+        options = "\n".join(f"{self.name}({form})" for form in self.forms)
+        raise StatementError(
+            f"Function '{self.name}' does not accept parameters ({shown}).\nValid alternatives are:\n{options}\n"
+            f"For detailed information on a function run: DESCRIBE FUNCTION <Function-Name>;"
+        )

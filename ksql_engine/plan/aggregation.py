@@ -57,7 +57,7 @@ def aggregation(
         codes = [compiler.code(arg) for arg in call.args]
         constants = [arg.value if isinstance(arg, ast.Literal) else None for arg in call.args]
         given = Arguments([code.type for code in codes], constants, functions.config)
-        aggregator = functions.aggregates[call.name].resolve(given)
+        aggregator = functions.aggregates[call.name].aggregator(given)
         slots.append((len(args), aggregator.values))
         args += [(expression_text(call), code) for code in codes[: aggregator.values]]
         aggregators.append(aggregator)

@@ -157,7 +157,9 @@ def _windowing(query: Query, relation: Relation, groups: Sequence[Code]) -> Wind
         return None
     if relation.kind == TABLE:
         raise StatementError("Windowing not supported for table aggregations.")
-    by_key = [code.text for code in groups] == [f"k[{place}]" for place in range(len(relation.keys))]
+    key = [f"k[{place}]" for place in range(len(relation.keys))]
+    # The windows of a windowed source's keys are not those of the result, so such rows are always repartitioned.
+    by_key = relation.window is None and [code.text for code in groups] == key
     return windowing(query.window, final=query.emit == "FINAL", repartitioned=not by_key)
 
 

@@ -63,7 +63,7 @@ def sources_entity(statement: str, sources: Sequence[Source], kind: str) -> Enti
             "topic": source.topic,
             "keyFormat": source.key_format.name,
             "valueFormat": source.value_format.name,
-            "isWindowed": False,
+            "isWindowed": source.window is not None,
         }
         for source in sorted(sources, key=lambda source: source.name)
         if source.kind == kind
@@ -103,7 +103,7 @@ def source_description(engine: Engine, source: Source, extended: bool) -> dict[s
     queries = engine.metastore.queries
     return {
         "name": source.name,
-        "windowType": None,
+        "windowType": source.window.kind if source.window else None,
         "readQueries": [query_json(engine, queries[one]) for one in engine.metastore.readers(source.name)],
         "writeQueries": [query_json(engine, queries[one]) for one in engine.metastore.writers(source.name)],
         "fields": [_described(field) for field in fields_json(source.schema)],

@@ -8,7 +8,7 @@ from itertools import count as count_from
 from typing import Any, Final
 
 from ksql_engine.errors import StatementError
-from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Resolver, refuse
+from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Resolver
 from ksql_engine.types import SqlType, array_type
 
 # Values are numbered as they arrive, which orders them when sessions become one. The numbers start from the clock, so
@@ -19,11 +19,14 @@ Arrivals = tuple[tuple[int, Any], ...]
 """Values with their numbers, rising."""
 
 
-def _by_offset(name: str, latest: bool) -> Resolver:
-    def resolve(args: Arguments) -> Aggregator:
+def _by_offset(latest: bool) -> Resolver:
+    def resolve(args: Arguments) -> Aggregator | None:
         if not 1 <= len(args.types) <= 3:
-            raise refuse(name, args.types)
-        count, ignore_nulls = _options(name, args)
+            return None
+        options = _options(args)
+        if options is None:
+            return None
+        count, ignore_nulls = options
         if count is not None and count < 1:
             raise StatementError(f"{'latestN' if latest else 'earliestN'} must be 1 or greater")
         return _kept(args.types[0], latest, ignore_nulls, count)
@@ -31,8 +34,8 @@ def _by_offset(name: str, latest: bool) -> Resolver:
     return resolve
 
 
-def _options(name: str, args: Arguments) -> tuple[int | None, bool]:
-    """Return how many values are asked for (None: one, not an array), and whether nulls are left out."""
+def _options(args: Arguments) -> tuple[int | None, bool] | None:
+    """Return how many values are asked for (None: one, no array) and if nulls are left out; None if it does not fit."""
     options: Sequence[Any] = args.constants[1:]
     shapes = [type(option) for option in options]
     if shapes == []:
@@ -43,7 +46,7 @@ def _options(name: str, args: Arguments) -> tuple[int | None, bool]:
         return options[0], True
     if shapes == [int, bool]:
         return options[0], options[1]
-    raise refuse(name, args.types)
+    return None
 
 
 def _kept(kind: SqlType, latest: bool, ignore_nulls: bool, count: int | None) -> Aggregator:
@@ -65,10 +68,6 @@ def _kept(kind: SqlType, latest: bool, ignore_nulls: bool, count: int | None) ->
 
 _FORMS: Final = ("ANY", "ANY, BOOLEAN", "ANY, INT", "ANY, INT, BOOLEAN")
 AGGREGATES: Final = (
-    AggregateFunction(
-        "EARLIEST_BY_OFFSET", "The first value, or values.", _FORMS, _by_offset("EARLIEST_BY_OFFSET", latest=False)
-    ),
-    AggregateFunction(
-        "LATEST_BY_OFFSET", "The last value, or values.", _FORMS, _by_offset("LATEST_BY_OFFSET", latest=True)
-    ),
+    AggregateFunction("EARLIEST_BY_OFFSET", "The first value, or values.", _FORMS, _by_offset(latest=False)),
+    AggregateFunction("LATEST_BY_OFFSET", "The last value, or values.", _FORMS, _by_offset(latest=True)),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Config, refuse
+from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Config
 from ksql_engine.types import array_type
 
 
@@ -15,9 +15,9 @@ def _limit(name: str, config: Config) -> int:
     return limit if limit >= 0 else sys.maxsize
 
 
-def _collect_list(args: Arguments) -> Aggregator:
+def _collect_list(args: Arguments) -> Aggregator | None:
     if len(args.types) != 1:
-        raise refuse("COLLECT_LIST", args.types)
+        return None
     limit = _limit("COLLECT_LIST", args.config)
 
     def undo(state: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
@@ -36,9 +36,9 @@ def _collect_list(args: Arguments) -> Aggregator:
     )
 
 
-def _collect_set(args: Arguments) -> Aggregator:
+def _collect_set(args: Arguments) -> Aggregator | None:
     if len(args.types) != 1:
-        raise refuse("COLLECT_SET", args.types)
+        return None
     limit = _limit("COLLECT_SET", args.config)
 
     def add(state: tuple[Any, ...], value: Any) -> tuple[Any, ...]:

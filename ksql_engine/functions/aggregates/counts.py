@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, refuse
+from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments
 from ksql_engine.functions.aggregates.distinct import EMPTY, add_hash, estimate, join, value_hash
 from ksql_engine.types import BIGINT, STRING, map_type
 
@@ -14,9 +14,9 @@ Counts = tuple[tuple[Any, int], ...]
 """Values, in the order of their first appearance, with how often each is there; a value may be of any type."""
 
 
-def _count(args: Arguments) -> Aggregator:
+def _count(args: Arguments) -> Aggregator | None:
     if len(args.types) > 1:
-        raise refuse("COUNT", args.types)
+        return None
     if not args.types or args.constants[0] is not None:
         return Aggregator(BIGINT, 0, lambda state, _: state + 1, _plus, lambda state, _: state - 1, None, 0, False)
     return Aggregator(
@@ -33,9 +33,9 @@ def _plus(one: int, other: int) -> int:
     return one + other
 
 
-def _count_distinct(args: Arguments) -> Aggregator:
+def _count_distinct(args: Arguments) -> Aggregator | None:
     if len(args.types) != 1:
-        raise refuse("COUNT_DISTINCT", args.types)
+        return None
     return Aggregator(
         BIGINT,
         EMPTY,
@@ -63,9 +63,9 @@ def _merge(one: Counts, other: Counts, limit: int | None = None) -> Counts:
     return one
 
 
-def _histogram(args: Arguments) -> Aggregator:
+def _histogram(args: Arguments) -> Aggregator | None:
     if len(args.types) != 1 or args.types[0] != STRING:
-        raise refuse("HISTOGRAM", args.types)
+        return None
     return Aggregator(
         map_type(STRING, BIGINT),
         (),
@@ -76,9 +76,9 @@ def _histogram(args: Arguments) -> Aggregator:
     )
 
 
-def _attr(args: Arguments) -> Aggregator:
+def _attr(args: Arguments) -> Aggregator | None:
     if len(args.types) != 1:
-        raise refuse("ATTR", args.types)
+        return None
     return Aggregator(
         args.types[0],
         (),

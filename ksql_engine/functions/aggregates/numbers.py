@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ksql_engine.expressions.arithmetic import CONTEXT, fit_decimal, wrap32, wrap64
-from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, refuse
+from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Resolver
 from ksql_engine.types import DOUBLE, SqlType, is_number
 
 
-def _sum(args: Arguments) -> Aggregator:
+def _sum(args: Arguments) -> Aggregator | None:
     if len(args.types) != 1 or not is_number(args.types[0]):
-        raise refuse("SUM", args.types)
+        return None
     kind = args.types[0]
     fit = _fitter(kind)
     return Aggregator(
@@ -44,10 +44,10 @@ def _fitter(kind: SqlType) -> Callable[[Any], Any]:
     return float
 
 
-def _sum_list(args: Arguments) -> Aggregator:
+def _sum_list(args: Arguments) -> Aggregator | None:
     item = args.types[0].item if len(args.types) == 1 and args.types[0].base == "ARRAY" else None
     if item is None or item.base not in ("INTEGER", "BIGINT", "DOUBLE"):
-        raise refuse("SUM_LIST", args.types)
+        return None
     fit = _fitter(item)
 
     def total(values: Any) -> Any:
@@ -63,9 +63,9 @@ def _sum_list(args: Arguments) -> Aggregator:
     )
 
 
-def _avg(args: Arguments) -> Aggregator:
+def _avg(args: Arguments) -> Aggregator | None:
     if len(args.types) != 1 or not is_number(args.types[0]):
-        raise refuse("AVG", args.types)
+        return None
     kind = args.types[0]
     fit = CONTEXT.plus if kind.base == "DECIMAL" else _fitter(kind)
 
@@ -86,10 +86,10 @@ Spread = tuple[int, float, float]
 """Count, sum, and sum of the squared distances from the mean."""
 
 
-def _deviation(name: str, show: Callable[[float], float]) -> Callable[[Arguments], Aggregator]:
-    def resolve(args: Arguments) -> Aggregator:
+def _deviation(show: Callable[[float], float]) -> Resolver:
+    def resolve(args: Arguments) -> Aggregator | None:
         if len(args.types) != 1 or args.types[0].base not in ("INTEGER", "BIGINT", "DOUBLE"):
-            raise refuse(name, args.types)
+            return None
         return Aggregator(
             DOUBLE, (0, 0.0, 0.0), _spread, _spreads, _unspread, lambda state: show(_variance(state)), nested=True
         )
@@ -102,7 +102,14 @@ def _variance(state: Spread) -> float:
 
 
 def _spread(state: Spread, value: float | None) -> Spread:
-    return state if value is None else _spreads(state, (1, float(value), 0.0))
+    """Return the spread with one value more (Youngs and Cramer's update)."""
+    if value is None:
+        return state
+    count, total, spread = state
+    if count:
+        apart = value * (count + 1) - (total + value)
+        spread += apart * apart / (count * (count + 1))
+    return count + 1, total + value, spread
 
 
 def _spreads(one: Spread, other: Spread) -> Spread:
@@ -128,9 +135,9 @@ Products = tuple[int, float, float, float, float, float]
 """Count and the sums of x, y, x*x, y*y and x*y."""
 
 
-def _correlation(args: Arguments) -> Aggregator:
+def _correlation(args: Arguments) -> Aggregator | None:
     if len(args.types) != 2 or any(kind.base not in ("INTEGER", "BIGINT", "DOUBLE") for kind in args.types):
-        raise refuse("CORRELATION", args.types)
+        return None
 
     def shift(state: Products, pair: tuple[Any, Any], sign: int) -> Products:
         x, y = pair
@@ -169,13 +176,13 @@ AGGREGATES: Final = (
         "STDDEV_SAMPLE",
         "The standard deviation of a sample.",
         ("INT", "BIGINT", "DOUBLE"),
-        _deviation("STDDEV_SAMPLE", math.sqrt),
+        _deviation(math.sqrt),
     ),
     AggregateFunction(
         "STDDEV_SAMP",
         "The variance of a sample; STDDEV_SAMPLE is its root.",
         ("INT", "BIGINT", "DOUBLE"),
-        _deviation("STDDEV_SAMP", float),
+        _deviation(float),
     ),
     AggregateFunction(
         "CORRELATION", "Pearson's correlation of two columns.", ("DOUBLE, DOUBLE", "BIGINT, BIGINT"), _correlation

@@ -5,43 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Resolver, refuse
+from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Resolver
 from ksql_engine.types import SqlType, array_type, struct_type
 
 _UNORDERED: Final = ("BOOLEAN", "ARRAY", "MAP", "STRUCT")
 
 
-def _extreme(name: str, better: Callable[[Any, Any], Any]) -> Resolver:
+def _extreme(better: Callable[[Any, Any], Any]) -> Resolver:
     def choose(state: Any, value: Any) -> Any:
         if value is None:
             return state
         return value if state is None else better(state, value)
 
-    def resolve(args: Arguments) -> Aggregator:
+    def resolve(args: Arguments) -> Aggregator | None:
         if len(args.types) != 1 or args.types[0].base in _UNORDERED:
-            raise refuse(name, args.types)
+            return None
         return Aggregator(args.types[0], None, choose, choose, nested=False)
 
     return resolve
 
 
-def _topk(args: Arguments) -> Aggregator:
-    columns = _ranked_columns("TOPK", args)
-    return _top(columns, args.constants[-1], distinct=False)
+def _topk(args: Arguments) -> Aggregator | None:
+    columns = _ranked_columns(args)
+    return _top(columns, args.constants[-1], distinct=False) if columns else None
 
 
-def _topk_distinct(args: Arguments) -> Aggregator:
-    columns = _ranked_columns("TOPKDISTINCT", args)
-    if len(columns) != 1:
-        raise refuse("TOPKDISTINCT", args.types)
-    return _top(columns, args.constants[-1], distinct=True)
+def _topk_distinct(args: Arguments) -> Aggregator | None:
+    columns = _ranked_columns(args)
+    return _top(columns, args.constants[-1], distinct=True) if len(columns) == 1 else None
 
 
-def _ranked_columns(name: str, args: Arguments) -> list[SqlType]:
-    """Return the types of the columns before the literal k; the first is what is ranked."""
+def _ranked_columns(args: Arguments) -> list[SqlType]:
+    """Return the types of the columns before the literal k, of which the first is ranked; none if they do not fit."""
     count = args.constants[-1] if args.constants else None
     if len(args.types) < 2 or type(count) is not int or args.types[0].base in _UNORDERED:
-        raise refuse(name, args.types)
+        return []
     return list(args.types[:-1])
 
 
@@ -67,8 +65,8 @@ def _top(columns: list[SqlType], count: int, distinct: bool) -> Aggregator:
 
 
 AGGREGATES: Final = (
-    AggregateFunction("MIN", "The least value.", ("ANY",), _extreme("MIN", min)),
-    AggregateFunction("MAX", "The greatest value.", ("ANY",), _extreme("MAX", max)),
+    AggregateFunction("MIN", "The least value.", ("ANY",), _extreme(min)),
+    AggregateFunction("MAX", "The greatest value.", ("ANY",), _extreme(max)),
     AggregateFunction("TOPK", "The greatest k values, each with further columns.", ("ANY, ANY..., INT",), _topk),
     AggregateFunction("TOPKDISTINCT", "The greatest k distinct values.", ("ANY, INT",), _topk_distinct),
 )
