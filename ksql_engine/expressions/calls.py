@@ -29,6 +29,13 @@ def call_code(compiler: Compiler, expr: ast.Call) -> Code:
     return compiler.unless_null(call, given, found.returns)
 
 
+def table_call_code(compiler: Compiler, expr: ast.Call) -> Code:
+    """Return the code of a table function's call: the list of its rows, null for a null argument."""
+    args = [compiler.code(arg) for arg in expr.args]
+    found = compiler.functions.resolve_table(expr.name, [arg.type for arg in args])
+    return compiler.unless_null(compiler.constant(found.call), arguments(compiler, args, found), found.returns)
+
+
 def arguments(compiler: Compiler, args: Sequence[Code], found: Match) -> list[Code]:
     """Return the arguments as the types the overload takes, each null where it fails."""
     widened = [compiler.widened(arg, kind) for arg, kind in zip(args, found.params, strict=True)]

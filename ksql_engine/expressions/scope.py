@@ -70,7 +70,7 @@ class Scope:
             return expr
         if column.shown is not None:
             return column.shown
-        joined = len({one.source for one in self.columns}) > 1
+        joined = len({one.source for one in self.columns if one.source}) > 1
         return ColumnRef(None, f"{column.source}_{column.name}" if joined else column.name)
 
     def _unknown_source(self, ref: ColumnRef) -> bool:

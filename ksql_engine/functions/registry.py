@@ -60,14 +60,20 @@ class FunctionRegistry:
         return name in self.tables
 
     def resolve(self, name: str, args: Sequence[SqlType]) -> Match:
-        """Return the best overload of a scalar or table function for `args`.
+        """Return the best overload of a scalar function for `args`.
 
         Raises StatementError when none fits, or several equally well.
         """
-        function = self.scalars.get(name) or self.tables.get(name)
+        function = self.scalars.get(name)
         if function is None:
+            if self.is_table(name):
+                raise StatementError(f"Table functions can only be used in a SELECT, not here: {name}")
             raise StatementError(f"Can't find any functions with the name '{name}'")
         return resolve(function, args)
+
+    def resolve_table(self, name: str, args: Sequence[SqlType]) -> Match:
+        """Return the best overload of a table function for `args`. Raises StatementError when none fits."""
+        return resolve(self.tables[name], args)
 
 
 def resolve(function: ScalarFunction, args: Sequence[SqlType]) -> Match:

@@ -13,7 +13,7 @@ from ksql_engine.operators.endpoints import Decode, Headers, Message, decoder
 from ksql_engine.operators.joins import side_operator, stream_table_operators
 from ksql_engine.operators.progress import Current, WindowLinks
 from ksql_engine.operators.result import TableResult
-from ksql_engine.operators.rowwise import filter_operator, project_operator
+from ksql_engine.operators.rowwise import explode_operator, filter_operator, project_operator
 from ksql_engine.operators.sessions import session_operator
 from ksql_engine.operators.stream_joins import stream_join_operators
 from ksql_engine.operators.table_joins import foreign_join_operators, table_join_operators
@@ -21,6 +21,7 @@ from ksql_engine.operators.windows import time_window_operator
 from ksql_engine.plan.model import (
     TABLE,
     AggregateStep,
+    ExplodeStep,
     FilterStep,
     ForeignJoinStep,
     ProjectStep,
@@ -113,6 +114,8 @@ class Pipeline:
         """Return one operator for each input of a step."""
         if isinstance(step, FilterStep):
             return (filter_operator(step, emit, self._report),)
+        if isinstance(step, ExplodeStep):
+            return (explode_operator(step, emit, self._report),)
         if isinstance(step, ProjectStep):
             return (project_operator(step, emit, self._report),)
         if isinstance(step, SideStep):

@@ -1,11 +1,12 @@
-"""Operators that look at one record alone: filter and projection."""
+"""Operators that look at one record alone: filter, table functions and projection."""
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Final
 
 from ksql_engine.operators.base import Emit, Report
-from ksql_engine.plan.model import FilterStep, ProjectStep
+from ksql_engine.plan.model import ExplodeStep, FilterStep, ProjectStep
 from ksql_engine.types import Row
 
 
@@ -19,7 +20,7 @@ def filter_operator(step: FilterStep, emit: Emit, report: Report) -> Emit:
                 emit(key, None, time)
             return
         try:
-            keep = predicate(key, value)
+            keep = predicate(key, value, report)
         except Exception as error:
             report(f"Error evaluating predicate {text}", error)
             keep = False
@@ -27,6 +28,20 @@ def filter_operator(step: FilterStep, emit: Emit, report: Report) -> Emit:
             emit(key, value, time)
         elif table:
             emit(key, None, time)
+
+    return process
+
+
+def explode_operator(step: ExplodeStep, emit: Emit, report: Report) -> Emit:
+    """Pass on each record once for every item of its longest list; shorter lists go on with null."""
+    lists = step.items
+
+    def process(key: Row, value: Row | None, time: int) -> None:
+        if value is None:
+            return
+        held = lists(key, value, report)
+        for items in zip_longest(*[items or () for items in held]):
+            emit(key, (*value, *items), time)
 
     return process
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ksql_engine.dialect import ast
 from ksql_engine.dialect.statements import Query
@@ -33,21 +33,11 @@ GROUP_PREFIX, AGGREGATE_PREFIX = "$GROUP_", "$AGG_"
 
 @dataclass(frozen=True)
 class Regrouped:
-    """A relation after GROUP BY or PARTITION BY, with the SELECT and HAVING rewritten to its names.
-
-    `texts` says for each of the names that stand for aggregate calls and groups what messages call it.
-    """
+    """A relation after GROUP BY or PARTITION BY, with the SELECT and HAVING rewritten to its names."""
 
     relation: Relation
     selected: list[Selected]
     having: ast.Expr | None
-    texts: Mapping[str, str] = field(default_factory=dict)
-
-    def quoted(self, message: str) -> str:
-        """Return a message with what the statement says in the place of made names."""
-        for name, text in self.texts.items():
-            message = message.replace(f"`{name}`", text)
-        return message
 
 
 def group(relation: Relation, query: Query, selected: list[Selected], functions: FunctionRegistry) -> Regrouped:
@@ -68,7 +58,7 @@ def group(relation: Relation, query: Query, selected: list[Selected], functions:
     by = [(expression_text(expr), code) for expr, code in zip(groups, codes, strict=True)]
     step = _aggregate_step(relation, compiler, by, made, window)
     names = _names_after(relation, groups, calls, window)
-    scope = _grouped_scope(codes, made.aggregators, window)
+    scope = _grouped_scope(codes, made.aggregators, window, [relation.scope.displayed(e) for e in (*groups, *calls)])
     keys = tuple(
         Column(partition_name(expr, place), code.type)
         for place, (expr, code) in enumerate(zip(groups, codes, strict=True))
@@ -78,7 +68,6 @@ def group(relation: Relation, query: Query, selected: list[Selected], functions:
         Relation(step, scope, TABLE, keys, relation.left, window=info),
         _regrouped(selected, names, relation),
         _regrouped_having(having, names, relation) if having is not None else None,
-        {new.name: message_text(old, relation.joined) for old, new in names},
     )
 
 
@@ -163,13 +152,18 @@ def _windowing(query: Query, relation: Relation, groups: Sequence[Code]) -> Wind
     return windowing(query.window, final=query.emit == "FINAL", repartitioned=not by_key)
 
 
-def _grouped_scope(codes: Sequence[Code], aggregators: Sequence[Aggregator], window: Windowing | None) -> Scope:
+def _grouped_scope(
+    codes: Sequence[Code], aggregators: Sequence[Aggregator], window: Windowing | None, shown: Sequence[ast.Expr]
+) -> Scope:
+    """Return the names after GROUP BY; `shown` are the expressions of groups and aggregates for messages."""
     columns = [
-        ScopeColumn(None, f"{GROUP_PREFIX}{place}", code.type, f"k[{place}]", is_key=True)
+        ScopeColumn(None, f"{GROUP_PREFIX}{place}", code.type, f"k[{place}]", is_key=True, shown=shown[place])
         for place, code in enumerate(codes)
     ]
     columns += [
-        ScopeColumn(None, f"{AGGREGATE_PREFIX}{place}", aggregator.returns, f"v[{place}]")
+        ScopeColumn(
+            None, f"{AGGREGATE_PREFIX}{place}", aggregator.returns, f"v[{place}]", shown=shown[len(codes) + place]
+        )
         for place, aggregator in enumerate(aggregators)
     ]
     return Scope([*columns, *(bounds_columns(None, len(codes)) if window else ())])

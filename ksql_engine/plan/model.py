@@ -131,12 +131,20 @@ class SourceStep:
 
 @dataclass(frozen=True)
 class FilterStep:
-    """Keeps rows for which `predicate(k, v)` is true; a table's other rows become tombstones."""
+    """Keeps rows for which `predicate(k, v, report)` is true; a table's other rows become tombstones."""
 
     input: Step
-    predicate: Callable[[Any, Any], Any]
+    predicate: Callable[..., Any]
     table: bool
     text: str
+
+
+@dataclass(frozen=True)
+class ExplodeStep:
+    """One row for each place of the longest of the lists `items` gives; the lists' items follow the row's values."""
+
+    input: Step
+    items: Projection
 
 
 @dataclass(frozen=True)
@@ -246,6 +254,7 @@ class ForeignJoinStep:
 Step = (
     SourceStep
     | FilterStep
+    | ExplodeStep
     | ProjectStep
     | AggregateStep
     | SideStep

@@ -13,10 +13,11 @@ from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import Projection, compile_projection
 from ksql_engine.expressions.scope import Scope, ScopeColumn
 from ksql_engine.functions.registry import FunctionRegistry
+from ksql_engine.plan.filtering import condition
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import Column, Schema, Source
 from ksql_engine.plan.select import expand
-from ksql_engine.types import BIGINT, BOOLEAN
+from ksql_engine.types import BIGINT
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,8 @@ def plan_pull(query: Query, metastore: Metastore, functions: FunctionRegistry) -
     scope = _scope(source, query.source.alias)
     predicate = None
     if query.where is not None:
-        compiled = Compiler(scope.for_clause("WHERE"), functions).compile(query.where)
-        if compiled.type != BOOLEAN:
-            raise StatementError(
-                f"Type error in WHERE expression: Should evaluate to boolean but is "
-                f"{compiled.text} ({compiled.type}) instead."
-            )
-        predicate = compiled.call
-    selected = expand(query.items, scope, joined=False)
+        predicate = condition(query.where, scope, functions, "WHERE").call
+    selected = expand(query.items, scope, joined=False, partition_by=(), functions=functions)
     compiler = Compiler(scope, functions)
     codes = [(column.name, compiler.code(column.expression)) for column in selected]
     for column in selected:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ksql_engine.dialect import ast
 from ksql_engine.dialect.statements import Query
 from ksql_engine.dialect.text import expression_text
 from ksql_engine.errors import StatementError
@@ -14,14 +13,14 @@ from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import compile_projection
 from ksql_engine.functions.registry import FunctionRegistry
 from ksql_engine.plan.aggregation import aggregate_calls, refuse_loose
-from ksql_engine.plan.grouping import Regrouped, group
+from ksql_engine.plan.exploding import exploded
+from ksql_engine.plan.filtering import code_errors, filtered
+from ksql_engine.plan.grouping import group
 from ksql_engine.plan.joins import join_sources
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import (
     PSEUDO_NAMES,
-    TABLE,
     Column,
-    FilterStep,
     ProjectStep,
     QueryPlan,
     Schema,
@@ -33,7 +32,6 @@ from ksql_engine.plan.relation import Relation, source_relation
 from ksql_engine.plan.result_keys import split_keys
 from ksql_engine.plan.select import Selected, check_names, expand, references
 from ksql_engine.plan.windows import check_window, with_bounds
-from ksql_engine.types import BOOLEAN
 
 
 @dataclass(frozen=True)
@@ -54,18 +52,18 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
         _check_sources(query, metastore)
     relation = _rows(query, metastore, functions)
     check_window(query, relation.scope)
-    filtered = query.where is not None
+    has_filter = query.where is not None
     if query.where is not None:
-        relation = _filtered(relation, query.where, functions, "WHERE")
+        relation = filtered(relation, query.where, functions, "WHERE")
     scope = with_bounds(relation.scope) if query.window is not None else relation.scope
     check_names(query.items, persistent=target is not None, joined=relation.joined)
-    selected = expand(query.items, scope, relation.joined, query.partition_by)
-    grouped = bool(query.group_by)
-    if grouped:
+    selected = expand(query.items, scope, relation.joined, query.partition_by, functions)
+    relation, selected = exploded(relation, selected, functions, grouped=bool(query.group_by))
+    if query.group_by:
         done = group(relation, query, selected, functions)
         relation, selected = done.relation, done.selected
         if done.having is not None:
-            relation, filtered = _having(relation, done, functions), True
+            relation, has_filter = filtered(relation, done.having, functions, "HAVING"), True
     else:
         _check_ungrouped(query, selected, functions)
     if query.partition_by:
@@ -73,7 +71,7 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
         relation, selected = done.relation, done.selected
     step, schema = _project(relation, selected, functions, target)
     names = [query.source.name, *(join.right.name for join in query.joins)]
-    plan = QueryPlan(step, relation.kind, schema, None, filtered, query.limit, tuple(names), relation.window)
+    plan = QueryPlan(step, relation.kind, schema, None, has_filter, query.limit, tuple(names), relation.window)
     return Planned(plan, relation.left)
 
 
@@ -121,31 +119,6 @@ def _check_ungrouped(query: Query, selected: Sequence[Selected], functions: Func
         )
 
 
-def _having(relation: Relation, grouped: Regrouped, functions: FunctionRegistry) -> Relation:
-    assert grouped.having is not None  # noqa: S101 - asked for by the caller
-    try:
-        return _filtered(relation, grouped.having, functions, "HAVING")
-    except StatementError as error:
-        raise StatementError(grouped.quoted(str(error))) from error
-
-
-def _filtered(relation: Relation, where: ast.Expr, functions: FunctionRegistry, clause: str) -> Relation:
-    scope = relation.scope.for_clause(clause)
-    try:
-        compiled = Compiler(scope, functions).compile(where)
-    except StatementError as error:
-        if "Cannot compare" in str(error):
-            raise StatementError(f"Error in {clause} expression: {error}") from error
-        raise
-    if compiled.type != BOOLEAN:
-        raise StatementError(
-            f"Type error in {clause} expression: Should evaluate to boolean but is "
-            f"{expression_text(where)} ({compiled.type}) instead."
-        )
-    step = FilterStep(relation.step, compiled.call, relation.kind == TABLE, expression_text(where))
-    return replace(relation, step=step)
-
-
 def _project(
     relation: Relation, selected: Sequence[Selected], functions: FunctionRegistry, target: str | None
 ) -> tuple[Step, Schema]:
@@ -154,7 +127,8 @@ def _project(
     keys, values = split_keys(relation, selected, target) if target is not None else ({}, list(selected))
     codes: list[tuple[str, Code]] = []
     for column in values:
-        code = compiler.code(column.expression)
+        with code_errors("Select"):
+            code = compiler.code(column.expression)
         if code.type.base == "null":
             raise StatementError(
                 "Can't infer a type of null. Please explicitly cast it to a required type, e.g. CAST(null AS VARCHAR)."

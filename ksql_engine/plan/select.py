@@ -9,7 +9,9 @@ from ksql_engine.dialect import ast
 from ksql_engine.dialect.statements import SelectItem
 from ksql_engine.dialect.text import expression_text
 from ksql_engine.errors import StatementError
+from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.scope import Scope, ScopeColumn
+from ksql_engine.functions.registry import FunctionRegistry
 from ksql_engine.plan.model import RESERVED_NAMES
 
 
@@ -24,7 +26,11 @@ class Selected:
 
 
 def expand(
-    items: Sequence[SelectItem], scope: Scope, joined: bool, partition_by: Sequence[ast.Expr] = ()
+    items: Sequence[SelectItem],
+    scope: Scope,
+    joined: bool,
+    partition_by: Sequence[ast.Expr],
+    functions: FunctionRegistry,
 ) -> list[Selected]:
     """Return the columns of a SELECT list, `*` spelled out: with PARTITION BY, as the rows are afterwards.
 
@@ -37,7 +43,7 @@ def expand(
             star = _star(item, scope, joined, hidden=joined and bool(partition_by))
             found += _repartitioned(star, partition_by, scope, joined) if partition_by else star
         elif item.unpack:
-            raise StatementError(f"{expression_text(item.expression)}->* is not supported yet")
+            found += _fields(qualify(item.expression, scope), scope, functions)
         else:
             name = item.alias or namer.name(item.expression)
             found.append(Selected(qualify(item.expression, scope), name, item.alias is not None))
@@ -78,6 +84,14 @@ def _star(item: SelectItem, scope: Scope, joined: bool, hidden: bool) -> list[Se
         if not columns:
             raise StatementError(f"'{item.source}' is not a valid stream/table name or alias.")
     return [Selected(_ref(column), _star_name(_ref(column), joined), False) for column in columns]
+
+
+def _fields(expr: ast.Expr, scope: Scope, functions: FunctionRegistry) -> list[Selected]:
+    """Return the fields of a struct, each under its own name."""
+    kind = Compiler(scope, functions).code(expr).type
+    if kind.base != "STRUCT":
+        raise StatementError(f"Cannot use -> with * on {expression_text(expr)}: it is {kind}, not a STRUCT.")
+    return [Selected(ast.Dereference(expr, name), name, True) for name, _ in kind.fields]
 
 
 def _star_name(ref: ast.ColumnRef, joined: bool) -> str:
