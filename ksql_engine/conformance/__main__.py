@@ -15,6 +15,7 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(prog="python -m ksql_engine.conformance", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with the files of cases")
+    parser.add_argument("--rest", action="store_true", help="run the REST cases, of DIR/rest if it is there")
     parser.add_argument("--tier", type=int, help="only cases of this tier, as the index says")
     parser.add_argument("--file", default="", help="only files whose name has this part")
     parser.add_argument("--name", default="", help="only cases whose name has this part")
@@ -28,7 +29,7 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """Run the chosen cases, print what failed, return 1 when something did."""
     given = read_arguments(arguments)
-    items = load_items(given.folder, Selection(given.file, given.name, given.tier))
+    items = load_items(given.folder, Selection(given.file, given.name, given.tier), given.rest)
     results: list[Result] = []
     for result in run_all(items, given.jobs):
         results.append(result)

@@ -7,9 +7,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, NoReturn
 
+from ksql_engine.conformance.rest import RestCase, run_rest_case
+from ksql_engine.conformance.rest_server import MemoryServer
 from ksql_engine.conformance.suite import Item
+from ksql_engine.driver.cases import Case
 from ksql_engine.driver.run import run_case
 
 DEADLINE_SECONDS: Final = 10.0
@@ -55,7 +59,7 @@ def run_item(item: Item) -> Result:
     before = signal.signal(signal.SIGALRM, _out_of_time)
     signal.setitimer(signal.ITIMER_REAL, DEADLINE_SECONDS)
     try:
-        problem = run_case(item.case)
+        problem = _problem(item.case)
     except _OutOfTimeError:
         problem = f"took longer than {DEADLINE_SECONDS:g} s"
     except Exception as error:
@@ -64,6 +68,16 @@ def run_item(item: Item) -> Result:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     return Result(item, "failed" if problem else "passed", problem or "")
+
+
+def _problem(case: Case) -> str | None:
+    return run_rest_case(case, _server()) if isinstance(case, RestCase) else run_case(case)
+
+
+@cache
+def _server() -> MemoryServer:
+    """Return this process's server."""
+    return MemoryServer()
 
 
 def _out_of_time(_number: int, _frame: object) -> NoReturn:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ksql_engine.conformance.rest import expand_rest
 from ksql_engine.driver.cases import Case, expand, load_json
 
 INDEX: Final = "qtt-index.json"
@@ -49,12 +50,15 @@ def load_index(folder: Path) -> dict[tuple[str, str], Mapping[str, Any]]:
     return {}
 
 
-def load_items(folder: Path, chosen: Selection) -> list[Item]:
-    """Return the chosen cases of all files of a folder."""
-    return list(_items(folder, chosen, expand))
+def load_items(folder: Path, chosen: Selection, rest: bool = False) -> list[Item]:
+    """Return the chosen cases of all files of a folder; with `rest` of its folder `rest`, if it has one."""
+    if not rest:
+        return list(_items(folder, chosen, expand))
+    inner = folder / "rest"
+    return list(_items(inner if inner.is_dir() else folder, chosen, expand_rest))
 
 
-def _items(folder: Path, chosen: Selection, make: Callable[[str, Mapping[str, Any]], Iterator[Case]]) -> Iterator[Item]:
+def _items(folder: Path, chosen: Selection, make: Callable[[str, Mapping[str, Any]], Iterable[Case]]) -> Iterator[Item]:
     index = load_index(folder)
     for path in sorted(folder.glob("*.json")):
         if path.name == INDEX or chosen.file not in path.name:

@@ -93,7 +93,7 @@ def _topic_problem(driver: TopicDriver, wanted: Mapping[str, Any]) -> str | None
     if wanted["name"] not in driver.by_topic:
         # Topics of repartitions and changelogs: an engine in one process has none of them.
         return None
-    data = TopicData(driver, wanted["name"])
+    data = TopicData(wanted["name"], driver.by_topic[wanted["name"]], driver.registry)
     for part, side in ((data.key, "key"), (data.value, "value")):
         found, expected = part.spec.name, _format_name(wanted.get(f"{side}Format"))
         if expected is not None and found != expected:

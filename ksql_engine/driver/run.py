@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ksql_engine.driver.cases import Case
 from ksql_engine.driver.compare import difference
 from ksql_engine.driver.memory import TopicDriver
 from ksql_engine.driver.post_checks import unfulfilled
+from ksql_engine.driver.registry import MemoryRegistry
 from ksql_engine.driver.topic_data import Part, TopicData
 from ksql_engine.errors import KsqlError
 from ksql_engine.operators.endpoints import Headers, Message
@@ -20,13 +21,13 @@ def run_case(case: Case) -> str | None:
     driver = TopicDriver(case.properties)
     declared = {topic["name"]: topic for topic in case.topics}
     try:
-        _register(driver, case)
+        register_schemas(driver.registry, case.topics)
         driver.execute(case.statements)
         data: dict[str, TopicData] = {}
         for record in (*case.inputs, *case.outputs):
             name = record["topic"]
             if name not in data:
-                data[name] = TopicData(driver, name, declared.get(name))
+                data[name] = TopicData(name, driver.by_topic.get(name), driver.registry, declared.get(name))
         driver.run([data[record["topic"]].message(record) for record in case.inputs])
     except KsqlError as error:
         if case.error is None:
@@ -34,33 +35,39 @@ def run_case(case: Case) -> str | None:
         return None if case.error in str(error) else f"failed with {str(error)!r}, not {case.error!r}"
     if case.error is not None:
         return f"did not fail with {case.error!r}"
-    return _compare(driver, case, data) or unfulfilled(driver, case.post)
+    problem = outputs_problem(case.outputs, driver.topics, data)
+    if problem and driver.log:
+        return f"{problem}; log: {driver.log[:3]}"
+    return problem or unfulfilled(driver, case.post)
 
 
-def _register(driver: TopicDriver, case: Case) -> None:
-    """Register the schemas of the case's topics, as a producer would have."""
-    for topic in case.topics:
+def register_schemas(registry: MemoryRegistry, topics: Sequence[Mapping[str, Any]]) -> None:
+    """Register the schemas of a case's topics, as a producer would have."""
+    for topic in topics:
         for side in ("key", "value"):
             schema = topic.get(f"{side}Schema")
             if schema is not None and str(topic.get(f"{side}Format", "AVRO")).upper() == "AVRO":
-                driver.registry.register(f"{topic['name']}-{side}", schema, topic.get(f"{side}SchemaId"))
+                registry.register(f"{topic['name']}-{side}", schema, topic.get(f"{side}SchemaId"))
 
 
-def _compare(driver: TopicDriver, case: Case, data: Mapping[str, TopicData]) -> str | None:
-    for topic in dict.fromkeys(record["topic"] for record in case.outputs):
-        expected = [record for record in case.outputs if record["topic"] == topic]
-        found, held = driver.topics.get(topic, []), data[topic]
+def outputs_problem(
+    outputs: Sequence[Mapping[str, Any]], topics: Mapping[str, Sequence[Message]], data: Mapping[str, TopicData]
+) -> str | None:
+    """Return how the records of the topics that `outputs` name are not the expected ones, or None."""
+    for topic in dict.fromkeys(record["topic"] for record in outputs):
+        expected = [record for record in outputs if record["topic"] == topic]
+        found, held = topics.get(topic, ()), data[topic]
         for place, (message, wanted) in enumerate(zip(found, expected, strict=False)):
-            problem = _record_problem(held, message, wanted)
+            problem = record_problem(held, message, wanted)
             if problem:
                 return f"{topic}, record {place}: {problem}"
         if len(found) != len(expected):
-            log = f"; log: {driver.log[:3]}" if driver.log else ""
-            return f"{topic}: {len(found)} records, expected {len(expected)}{log}"
+            return f"{topic}: {len(found)} records, expected {len(expected)}"
     return None
 
 
-def _record_problem(data: TopicData, message: Message, wanted: Mapping[str, Any]) -> str | None:
+def record_problem(data: TopicData, message: Message, wanted: Mapping[str, Any]) -> str | None:
+    """Return how a record of a topic is not as a case expects it, or None."""
     key, window = data.shown_key(message)
     value = data.shown(data.value, message.value)
     problem = _part_problem(data.key, key, wanted.get("key")) or _part_problem(data.value, value, wanted.get("value"))

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from ksql_engine.driver.avro_data import from_avro, to_avro
-from ksql_engine.driver.memory import TopicDriver
+from ksql_engine.formats.base import SchemaRegistry
 from ksql_engine.formats.coerce import json_coercion
+from ksql_engine.formats.factory import StandardFormats
 from ksql_engine.formats.window_keys import windowed_reader, windowed_writer
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.plan.model import Column, FormatSpec, Source, WindowInfo
@@ -44,13 +45,14 @@ class Part:
 
 
 class TopicData:
-    """The data of one topic in a driver; `declared` is what a case says of the topic (formats), if anything."""
+    """The data of one topic; `declared` is what a case says of it (formats), if anything."""
 
-    def __init__(self, driver: TopicDriver, topic: str, declared: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, topic: str, source: Source | None, registry: SchemaRegistry, declared: Mapping[str, Any] | None = None
+    ) -> None:
         """Take the formats from the case, else from the source over the topic."""
-        self.topic = topic
-        self.source: Source | None = driver.by_topic.get(topic)
-        self._driver = driver
+        self.topic, self.source = topic, source
+        self._registry, self._formats = registry, StandardFormats(registry)
         self.key = self._part(declared or {}, is_key=True)
         self.value = self._part(declared or {}, is_key=False)
 
@@ -86,11 +88,11 @@ class TopicData:
         if part.spec.name == "DELIMITED":
             return str(given).encode()
         if part.spec.name == "AVRO":
-            known = self._driver.registry.latest(part.subject)
+            known = self._registry.latest(part.subject)
             if known is not None:
                 return to_avro(known.schema_id, known.schema, given)
         columns = part.columns or (Column("ROWKEY", STRING if isinstance(given, str) else INTEGER),)
-        write = self._driver.formats.writer(part.spec, columns, part.is_key, part.subject, part.name)
+        write = self._formats.writer(part.spec, columns, part.is_key, part.subject, part.name)
         return write(_row(columns, given, part.alone or not part.columns))
 
     def shown(self, part: Part, data: bytes | None) -> Any:
@@ -102,8 +104,8 @@ class TopicData:
         if part.spec.name == "DELIMITED":
             return data.decode()
         if part.spec.name == "AVRO":
-            return from_avro(self._driver.registry.schema_by_id(int.from_bytes(data[1:5], "big")), data)
-        row = self._driver.formats.reader(part.spec, part.columns, part.is_key)(data)
+            return from_avro(self._registry.schema_by_id(int.from_bytes(data[1:5], "big")), data)
+        row = self._formats.reader(part.spec, part.columns, part.is_key)(data)
         value = row[0] if row else None
         return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 

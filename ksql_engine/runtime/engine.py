@@ -33,12 +33,11 @@ from ksql_engine.plan.model import STREAM, QueryPlan, Source
 from ksql_engine.plan.replace import plan_alter
 from ksql_engine.plan.shape import check_shape
 from ksql_engine.plan.sources import plan_create_as, plan_insert
+from ksql_engine.runtime.broker import Broker, KafkaBroker, OutputSink, SubjectRegistry
 from ksql_engine.runtime.catalog import Catalog, Command
 from ksql_engine.runtime.query_task import QueryParts, QueryTask
 from ksql_engine.runtime.registry_client import RegistryClient
 from ksql_engine.runtime.settings import EngineSettings
-from ksql_engine.runtime.sink import Sink
-from ksql_engine.runtime.topics import Topics
 from ksql_engine.state.rocks import RocksState, shared_cache
 
 _LOG = logging.getLogger(__name__)
@@ -49,14 +48,17 @@ _REPLACE_SECONDS: Final = 20.0
 class Engine:
     """Sources and queries over one Kafka cluster. Public methods may be called from any thread, except as said."""
 
-    def __init__(self, settings: EngineSettings) -> None:
-        """Build the engine; `start` connects and brings queries back."""
+    def __init__(
+        self, settings: EngineSettings, broker: Broker | None = None, registry: SubjectRegistry | None = None
+    ) -> None:
+        """Build the engine; `start` connects and brings queries back. `broker` is Kafka by default."""
         self.settings = settings
         self.metastore = Metastore()
         self.functions = builtin_functions()
-        self.registry = RegistryClient(settings.registry_url) if settings.registry_url else None
+        self.registry = registry or (RegistryClient(settings.registry_url) if settings.registry_url else None)
         self.formats = StandardFormats(self.registry)
-        self.topics = Topics(settings)
+        self.broker = broker or KafkaBroker(settings)
+        self.topics = self.broker.topics
         self.catalog = Catalog(settings.state_dir)
         self.lock = threading.RLock()
         self.tasks: dict[str, QueryTask] = {}
@@ -65,7 +67,7 @@ class Engine:
         self.ready = False
         self._cache = shared_cache()
         self._stopping = threading.Event()
-        self._inserts: Sink | None = None
+        self._inserts: OutputSink | None = None
 
     def start(self) -> None:
         """Wait for the broker, check whose state this is, bring all sources and queries back.
@@ -241,7 +243,7 @@ class Engine:
             self._from_latest(plan, properties),
             self._cached(properties),
         )
-        task = QueryTask(parts, self.settings, self.formats, self._state_opener(query_id))
+        task = QueryTask(parts, self.settings, self.broker, self.formats, self._state_opener(query_id))
         self.tasks[query_id] = task
         if start:
             task.start()
@@ -304,10 +306,10 @@ class Engine:
         self.metastore.queries.pop(query_id, None)
         self._stop_task(query_id, destroy=True)
 
-    def insert_sink(self) -> Sink:
+    def insert_sink(self) -> OutputSink:
         """Return the producer for INSERT VALUES; the caller holds the lock. After a failure there is a new one."""
         if self._inserts is None:
-            self._inserts = Sink(self.settings, self._stopping.is_set)
+            self._inserts = self.broker.sink(self._stopping.is_set)
         return self._inserts
 
     def drop_insert_sink(self) -> None:

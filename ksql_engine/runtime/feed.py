@@ -50,6 +50,14 @@ class Feed:
             raise NotReadyError(f"topic {topic} is not there")
         return sorted(found.partitions)
 
+    def ends(self) -> Offsets:
+        """Return the offset after the last record of each partition, as of now. Raises KafkaException."""
+        found: Offsets = {}
+        for place in self._consumer.assignment():
+            last = self._consumer.get_watermark_offsets(place, timeout=_METADATA_SECONDS)[1]
+            found[place.topic, place.partition] = last
+        return found
+
     def batch(self, not_before: float) -> list[Message]:
         """Return what has arrived, waiting a little for the first record; gather until `not_before` (monotonic)."""
         first = self._consumer.poll(_POLL_SECONDS)

@@ -20,7 +20,6 @@ from ksql_engine.plan.model import TABLE, QueryPlan, sources_of
 from ksql_engine.plan.pull import PullPlan, plan_pull
 from ksql_engine.plan.queries import plan_query
 from ksql_engine.runtime.engine import Engine
-from ksql_engine.runtime.feed import Feed
 from ksql_engine.state.rocks import RocksStore
 from ksql_engine.state.store import MemoryState
 from ksql_engine.types import Row
@@ -120,7 +119,7 @@ class PushQuery:
     def _read(self) -> None:
         engine, plan = self._engine, self.plan
         topics = sorted({step.source.topic for step in sources_of(plan.step)})
-        feed = Feed(engine.settings, f"{engine.settings.group_id('')}{self.query_id}", topics)
+        feed = engine.broker.feed(f"{engine.settings.group_id('')}{self.query_id}", topics)
         try:
             pipeline = Pipeline(plan, engine.formats, MemoryState(), Outputs(self._emit, _ignore, self._rejected))
             feed.start({}, self._from_latest)

@@ -20,10 +20,9 @@ from ksql_engine.formats.base import Formats
 from ksql_engine.operators.endpoints import Encode, Message, encoder
 from ksql_engine.operators.pipeline import Outputs, Pipeline
 from ksql_engine.plan.model import QueryPlan, Source, sources_of
-from ksql_engine.runtime.feed import Feed
+from ksql_engine.runtime.broker import Broker, InputFeed, OutputSink
 from ksql_engine.runtime.processing_log import deserialization_entry, processing_entry, serialization_entry
 from ksql_engine.runtime.settings import EngineSettings
-from ksql_engine.runtime.sink import Sink
 from ksql_engine.state.rocks import RocksState
 from ksql_engine.types import Row
 
@@ -49,13 +48,18 @@ class QueryTask:
     """One persistent query. Its public methods may be called from any thread."""
 
     def __init__(
-        self, parts: QueryParts, settings: EngineSettings, formats: Formats, open_state: Callable[[], RocksState]
+        self,
+        parts: QueryParts,
+        settings: EngineSettings,
+        broker: Broker,
+        formats: Formats,
+        open_state: Callable[[], RocksState],
     ) -> None:
         """Prepare the query; `start` runs it."""
         self.parts = parts
         self.error: str | None = None
         self.processed = 0
-        self._settings, self._formats = settings, formats
+        self._settings, self._broker, self._formats = settings, broker, formats
         self.state = open_state()
         self._stop = threading.Event()
         self._running = threading.Event()
@@ -120,8 +124,8 @@ class QueryTask:
     def _session(self) -> None:
         """Read and commit until stopped or paused; ends with an exception when something outside fails."""
         self.state.roll_back()
-        feed = Feed(self._settings, self._settings.group_id(self.parts.query_id), self._topics())
-        sink = Sink(self._settings, self._stop.is_set)
+        feed = self._broker.feed(self._settings.group_id(self.parts.query_id), self.topics)
+        sink = self._broker.sink(self._stop.is_set)
         self._send = sink.send
         try:
             self._encode = encoder(self.parts.sink, self._formats)
@@ -137,17 +141,19 @@ class QueryTask:
             sink.close()
             feed.close()
 
-    def _topics(self) -> list[str]:
+    @property
+    def topics(self) -> list[str]:
+        """The topics this query reads."""
         return sorted({step.source.topic for step in sources_of(self.parts.plan.step)})
 
-    def _begin(self, feed: Feed) -> None:
+    def _begin(self, feed: InputFeed) -> None:
         """Start reading; where a query begins at the end of a topic, that place is fixed before anything is read."""
         offsets = self.state.offsets()
         feed.start(offsets, self.parts.from_latest)
         if feed.positions != offsets:
             self.state.commit(feed.positions)
 
-    def _loop(self, feed: Feed, pipeline: Pipeline, sink: Sink) -> None:
+    def _loop(self, feed: InputFeed, pipeline: Pipeline, sink: OutputSink) -> None:
         pace = _Pace(self._settings.commit_interval_ms / 1000)
         while not self._stop.is_set():
             if not self._running.is_set():
@@ -159,7 +165,7 @@ class QueryTask:
                 pace.committed()
             self._show_offsets(feed, bool(messages))
 
-    def _commit(self, messages: list[Message], feed: Feed, pipeline: Pipeline, sink: Sink) -> None:
+    def _commit(self, messages: list[Message], feed: InputFeed, pipeline: Pipeline, sink: OutputSink) -> None:
         for message in messages:
             pipeline.process(message)
         pipeline.flush()
@@ -167,7 +173,7 @@ class QueryTask:
         self.state.commit(feed.positions)
         self.processed += len(messages)
 
-    def _show_offsets(self, feed: Feed, changed: bool) -> None:
+    def _show_offsets(self, feed: InputFeed, changed: bool) -> None:
         self._dirty_offsets = self._dirty_offsets or changed
         now = time.monotonic()
         if self._dirty_offsets and now - self._shown_at >= _SHOW_OFFSETS_SECONDS:

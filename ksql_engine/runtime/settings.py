@@ -9,7 +9,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """What the engine needs to know about its surroundings. `kafka` holds further client properties (security)."""
+    """What the engine needs to know about its surroundings. `kafka` holds further client properties (security).
+
+    `properties` are ksqlDB's own server properties; a request may set them for itself.
+    """
 
     bootstrap: str
     state_dir: Path
@@ -21,6 +24,7 @@ class EngineSettings:
     service_id: str = "default_"
     max_push_queries: int = 100
     kafka: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     def group_id(self, query_id: str) -> str:
         """Return the consumer group under which a query's offsets are visible."""

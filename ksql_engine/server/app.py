@@ -119,12 +119,14 @@ class _Api:
     async def ksql(self, request: Request) -> Response:
         body = await _json_body(request)
         text = _text(body, "ksql")
-        session = _session(body, "streamsProperties")
+        session = self._session(body, "streamsProperties")
         return JSONResponse(await run_in_threadpool(self._statements.execute, text, session))
 
     async def query(self, request: Request) -> Response:
         body = await _json_body(request)
-        return await answer_query(self._engine, self._pushes, _text(body, "ksql"), _session(body, "streamsProperties"))
+        return await answer_query(
+            self._engine, self._pushes, _text(body, "ksql"), self._session(body, "streamsProperties")
+        )
 
     async def query_stream(self, request: Request) -> Response:
         body = await _json_body(request)
@@ -132,7 +134,7 @@ class _Api:
             self._engine,
             self._pushes,
             _text(body, "sql"),
-            _session(body, "properties"),
+            self._session(body, "properties"),
             request.headers.get("accept", "*/*"),
         )
 
@@ -146,6 +148,13 @@ class _Api:
         text = (await _body(request)).decode("utf-8", "replace")
         answer = await run_in_threadpool(insert_rows, self._engine, text)
         return Response(answer, media_type="application/vnd.ksqlapi.delimited.v1")
+
+    def _session(self, body: dict[str, Any], name: str) -> statements.Request:
+        given, variables = body.get(name) or {}, body.get("sessionVariables") or {}
+        if not isinstance(given, dict) or not isinstance(variables, dict):
+            raise BadRequestError(f"Invalid JSON in request: '{name}' must be an object")
+        server = self._engine.settings.properties
+        return statements.Request(dict(given), {key: str(value) for key, value in variables.items()}, server)
 
 
 async def _body(request: Request) -> bytes:
@@ -175,10 +184,3 @@ def _text(body: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise BadRequestError(f"Invalid JSON in request: '{name}' is missing")
     return value
-
-
-def _session(body: dict[str, Any], properties: str) -> statements.Request:
-    given, variables = body.get(properties) or {}, body.get("sessionVariables") or {}
-    if not isinstance(given, dict) or not isinstance(variables, dict):
-        raise BadRequestError(f"Invalid JSON in request: '{properties}' must be an object")
-    return statements.Request(dict(given), {name: str(value) for name, value in variables.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,18 +64,20 @@ class FailedStatement(KsqlError):
 
 @dataclass
 class Request:
-    """One request's session: properties and variables live as long as it."""
+    """One request's session: properties and variables live as long as it. `server` are the server's properties."""
 
     properties: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    server: Mapping[str, str] = field(default_factory=dict)
 
     def property(self, name: str) -> Any:
         """Return a property set under its name with or without the `ksql.streams.` prefix."""
         return self.properties.get(name, self.properties.get(f"ksql.streams.{name}"))
 
     def plain(self) -> dict[str, str]:
-        """Return all properties without the prefix, as text."""
-        return {name.removeprefix("ksql.streams."): str(value) for name, value in self.properties.items()}
+        """Return all properties without the prefix, as text; those of the request go before the server's."""
+        held = {**self.server, **self.properties}
+        return {name.removeprefix("ksql.streams."): str(value) for name, value in held.items()}
 
 
 class StatementRunner:

@@ -1,0 +1,103 @@
+"""What the engine asks of a Kafka cluster, and the answer of a real one. Tests and conformance give another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ksql_engine.formats.base import SchemaRegistry
+from ksql_engine.operators.endpoints import Message
+from ksql_engine.runtime.feed import Feed
+from ksql_engine.runtime.settings import EngineSettings
+from ksql_engine.runtime.sink import Sink
+from ksql_engine.runtime.topics import TopicInfo, Topics
+from ksql_engine.state.rocks import Offsets
+
+
+class SubjectRegistry(SchemaRegistry, Protocol):
+    """A schema registry whose subjects can be deleted."""
+
+    def delete(self, subject: str) -> None:
+        """Delete a subject if it is there."""
+
+
+class TopicAdmin(Protocol):
+    """The topics of a cluster. Methods may raise KafkaException."""
+
+    def cluster_id(self, timeout: float) -> str:
+        """Return the cluster's id; waits `timeout` seconds at most."""
+
+    def all(self) -> list[TopicInfo]:
+        """Return all topics by name."""
+
+    def find(self, name: str) -> TopicInfo | None:
+        """Return a topic, or None."""
+
+    def ensure(self, name: str, partitions: int, replicas: int, config: dict[str, str]) -> TopicInfo:
+        """Create a topic unless it is there. Raises StatementError when it has other partitions."""
+
+    def delete(self, name: str) -> None:
+        """Delete a topic if it is there."""
+
+
+class InputFeed(Protocol):
+    """The records of some topics. `positions` are the next offsets after the last batch, where they are known."""
+
+    positions: Offsets
+
+    def start(self, offsets: Offsets, from_latest: Sequence[str]) -> None:
+        """Begin at `offsets`; elsewhere at the end for topics in `from_latest`, else at the start."""
+
+    def ends(self) -> Offsets:
+        """Return the offset after the last record of each partition, as of now."""
+
+    def batch(self, not_before: float) -> list[Message]:
+        """Return what has arrived, waiting a little for the first; gather until `not_before` (monotonic)."""
+
+    def show_offsets(self) -> None:
+        """Make the positions visible to tools."""
+
+    def close(self) -> None:
+        """Give up the connection."""
+
+
+class OutputSink(Protocol):
+    """Records to be produced. Methods raise SinkFailedError; the sink is of no more use then."""
+
+    def send(self, message: Message) -> None:
+        """Queue a record."""
+
+    def flush(self) -> None:
+        """Wait until every record is acknowledged."""
+
+    def close(self, seconds: float = 0.0) -> None:
+        """Give up what is not acknowledged after `seconds`."""
+
+
+class Broker(Protocol):
+    """A cluster: its topics, and the ways to read and write them."""
+
+    topics: TopicAdmin
+
+    def feed(self, group_id: str, topics: Sequence[str]) -> InputFeed:
+        """Return a reader of topics whose positions show under a group."""
+
+    def sink(self, stopped: Callable[[], bool]) -> OutputSink:
+        """Return a writer; `stopped` ends its waiting."""
+
+
+class KafkaBroker:
+    """A Kafka cluster."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        """Connect when first used."""
+        self._settings = settings
+        self.topics: TopicAdmin = Topics(settings)
+
+    def feed(self, group_id: str, topics: Sequence[str]) -> InputFeed:
+        """Return a consumer."""
+        return Feed(self._settings, group_id, topics)
+
+    def sink(self, stopped: Callable[[], bool]) -> OutputSink:
+        """Return a producer."""
+        return Sink(self._settings, stopped)

@@ -1,0 +1,165 @@
+"""A cluster in memory, for conformance and tests: topics with partitions, readers that wait, nothing else."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from ksql_engine.errors import NotReadyError, StatementError
+from ksql_engine.operators.endpoints import Message
+from ksql_engine.runtime.broker import InputFeed, OutputSink, TopicAdmin
+from ksql_engine.runtime.feed import in_time_order
+from ksql_engine.runtime.topics import TopicInfo
+from ksql_engine.state.rocks import Offsets
+
+_WAIT_SECONDS: Final = 0.5
+
+
+class MemoryTopics:
+    """Topics as lists of records."""
+
+    def __init__(self) -> None:
+        """Start without topics."""
+        self.closed = False
+        self.arrived = threading.Condition(threading.RLock())
+        self._logs: dict[str, list[list[Message]]] = {}
+        self._replicas: dict[str, int] = {}
+
+    def cluster_id(self, timeout: float) -> str:
+        """Return the id that every cluster in memory has."""
+        return "memory"
+
+    def all(self) -> list[TopicInfo]:
+        """Return all topics by name."""
+        with self.arrived:
+            return [TopicInfo(name, len(log), self._replicas[name]) for name, log in sorted(self._logs.items())]
+
+    def find(self, name: str) -> TopicInfo | None:
+        """Return a topic, or None."""
+        return next((topic for topic in self.all() if topic.name == name), None)
+
+    def ensure(self, name: str, partitions: int, replicas: int, config: dict[str, str]) -> TopicInfo:
+        """Create a topic unless it is there. Raises StatementError when it has other partitions."""
+        with self.arrived:
+            found = len(self._logs.setdefault(name, [[] for _ in range(partitions)]))
+            self._replicas.setdefault(name, replicas)
+        if found != partitions:
+            raise StatementError(
+                f"A Kafka topic with the name '{name}' already exists, with different partition/replica configuration "
+                f"than required. KSQL expects {partitions} partitions (topic has {found})"
+            )
+        return TopicInfo(name, found, replicas)
+
+    def delete(self, name: str) -> None:
+        """Delete a topic if it is there."""
+        with self.arrived:
+            self._logs.pop(name, None)
+            self._replicas.pop(name, None)
+
+    def append(self, message: Message) -> None:
+        """Add a record to its topic, made if it is absent; equal keys share a partition."""
+        with self.arrived:
+            if message.topic not in self._logs:
+                self.ensure(message.topic, 1, 1, {})
+            partitions = self._logs[message.topic]
+            number = zlib.crc32(message.key or b"") % len(partitions)
+            partitions[number].append(replace(message, partition=number, offset=len(partitions[number])))
+            self.arrived.notify_all()
+
+    def partitions(self, name: str) -> list[list[Message]]:
+        """Return a topic's records by partition. Raises NotReadyError when there is no such topic."""
+        with self.arrived:
+            if name not in self._logs:
+                raise NotReadyError(f"topic {name} is not there")
+            return [list(log) for log in self._logs[name]]
+
+    def ends(self, names: Sequence[str]) -> Offsets:
+        """Return the next offset of each partition of some topics."""
+        with self.arrived:
+            return {(name, part): len(log) for name in names for part, log in enumerate(self._logs.get(name, ()))}
+
+    def after(self, positions: Offsets, seconds: float) -> list[Message]:
+        """Return the records from `positions` on, waiting for the first."""
+        with self.arrived:
+            self.arrived.wait_for(lambda: self.closed or self._has_more(positions), seconds)
+            return [
+                message
+                for (name, part), start in positions.items()
+                for message in (self._logs[name][part][start:] if name in self._logs else ())
+            ]
+
+    def _has_more(self, positions: Offsets) -> bool:
+        return any(
+            name in self._logs and len(self._logs[name][part]) > start for (name, part), start in positions.items()
+        )
+
+
+class _MemoryFeed:
+    """A reader of topics in memory."""
+
+    def __init__(self, topics: MemoryTopics, names: Sequence[str]) -> None:
+        self.positions: Offsets = {}
+        self._topics, self._names = topics, names
+
+    def start(self, offsets: Offsets, from_latest: Sequence[str]) -> None:
+        for name in self._names:
+            for part, log in enumerate(self._topics.partitions(name)):
+                first = len(log) if name in from_latest else 0
+                self.positions[name, part] = offsets.get((name, part), first)
+
+    def ends(self) -> Offsets:
+        return self._topics.ends(self._names)
+
+    def batch(self, not_before: float) -> list[Message]:
+        messages = self._topics.after(self.positions, _WAIT_SECONDS)
+        for message in messages:
+            self.positions[message.topic, message.partition] = message.offset + 1
+        return in_time_order(messages)
+
+    def show_offsets(self) -> None:
+        """There are no tools to see them."""
+
+    def close(self) -> None:
+        """There is no connection."""
+
+
+class _MemorySink:
+    """A writer of topics in memory; every record is there at once."""
+
+    def __init__(self, topics: MemoryTopics) -> None:
+        self._topics = topics
+
+    def send(self, message: Message) -> None:
+        self._topics.append(message)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self, seconds: float = 0.0) -> None:
+        """There is no connection."""
+
+
+class MemoryBroker:
+    """A cluster in memory."""
+
+    def __init__(self) -> None:
+        """Start without topics."""
+        self.memory = MemoryTopics()
+        self.topics: TopicAdmin = self.memory
+
+    def close(self) -> None:
+        """Let no reader wait any more."""
+        with self.memory.arrived:
+            self.memory.closed = True
+            self.memory.arrived.notify_all()
+
+    def feed(self, group_id: str, topics: Sequence[str]) -> InputFeed:
+        """Return a reader of topics."""
+        return _MemoryFeed(self.memory, topics)
+
+    def sink(self, stopped: Callable[[], bool]) -> OutputSink:
+        """Return a writer."""
+        return _MemorySink(self.memory)
