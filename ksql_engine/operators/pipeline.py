@@ -130,7 +130,7 @@ class Pipeline:
         if isinstance(step, StreamTableJoinStep):
             return stream_table_operators(step, emit, self._state, self._name("lookup"))
         if isinstance(step, StreamJoinStep):
-            return stream_join_operators(step, emit, self._state, self._name("stream-join"))
+            return stream_join_operators(step, emit, self._current, self._state, self._name("stream-join"))
         assert isinstance(step, ForeignJoinStep)  # noqa: S101 - the last of the steps
         return foreign_join_operators(step, emit, self._report, self._state, self._name("foreign-join"))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ksql_engine.operators.base import Emit
+from ksql_engine.operators.progress import Current
 from ksql_engine.plan.model import StreamJoinStep
 from ksql_engine.state.store import State, Store
 from ksql_engine.types import Row
@@ -17,61 +18,63 @@ _LEFT, _RIGHT = 1, 0
 
 
 class _Buffer:
-    """The rows of one side by time and key, those of one time and key together.
+    """The rows of one side by task, time and key, those of one time and key together.
 
-    The first part of a key is a segment of time, so that what is too old goes away by range.
+    Before the key stands a segment of time, so that what is too old goes away by range.
     """
 
     def __init__(self, store: Store, retention: int) -> None:
         self._store, self._retention = store, retention
         self._segment = max(retention // 2, _MIN_SEGMENT)
 
-    def put(self, key: Row, row: Row, time: int, clock: int) -> None:
+    def put(self, task: int, key: Row, row: Row, time: int, clock: int) -> None:
         """Keep a row, unless its time is over by `clock`, the greatest time of this side."""
         if time <= clock - self._retention:
             return
-        place = (time // self._segment, key, time)
+        place = (task, time // self._segment, key, time)
         held = self._store.get(place)
         self._store.put(place, (key, time, (*held[2], row) if held is not None else (row,)))
 
-    def find(self, key: Row, first: int, last: int, clock: int) -> list[tuple[int, tuple[Row, ...]]]:
-        """Return (time, rows) of a key from `first` to `last`, both included, in the order of time."""
-        first = max(first, clock - self._retention + 1)
+    def find(self, task: int, key: Row, span: tuple[int, int], clock: int) -> list[tuple[int, tuple[Row, ...]]]:
+        """Return (time, rows) of a key within `span`, both ends included, in the order of time."""
+        first, last = max(span[0], clock - self._retention + 1), span[1]
         found: list[tuple[int, tuple[Row, ...]]] = []
         for segment in range(first // self._segment, last // self._segment + 1):
-            held = self._store.scan_range((segment, key, first), (segment, key, last + 1))
+            held = self._store.scan_range((task, segment, key, first), (task, segment, key, last + 1))
             found += [(time, rows) for _, time, rows in held]
         return found
 
-    def expire(self, before: int, clock: int) -> None:
+    def expire(self, task: int, before: int, clock: int) -> None:
         """Forget whole segments that are over by `clock` and were not by `before`."""
         past, live = ((time - self._retention) // self._segment for time in (before, clock))
         if live > past:
-            for key, time, _ in self._store.scan_range((past,), (live,)):
-                self._store.delete((time // self._segment, key, time))
+            for key, time, _ in self._store.scan_range((task, past), (task, live)):
+                self._store.delete((task, time // self._segment, key, time))
 
 
 class _Waiting:
-    """Rows of outer sides that have no partner yet, in the order of their time."""
+    """Rows of outer sides that have no partner yet, of each task in the order of their time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def put(self, time: int, side: int, key: Row, row: Row) -> None:
-        """Let a row wait."""
-        held = self._store.get((time, side, key))
-        self._store.put((time, side, key), (time, side, key, (*held[3], row) if held is not None else (row,)))
+    def put(self, place: tuple[int, int, int, Row], row: Row) -> None:
+        """Let a row wait under its task, time, side and key."""
+        held = self._store.get(place)
+        self._store.put(place, (place, (*held[1], row) if held is not None else (row,)))
 
-    def found_partner(self, time: int, side: int, key: Row) -> None:
-        """Rows of that time and key wait no longer."""
-        self._store.delete((time, side, key))
+    def found_partner(self, place: tuple[int, int, int, Row]) -> None:
+        """Rows of that task, time, side and key wait no longer."""
+        self._store.delete(place)
 
-    def take(self, ends: dict[int, int]) -> list[tuple[int, int, Row, tuple[Row, ...]]]:
-        """Return and forget (time, side, key, rows) whose time is before the end of their side."""
-        waiting = self._store.scan_range((), (max(ends.values()),))
-        over = [entry for entry in waiting if entry[0] < ends[entry[1]]]
-        for time, side, key, _ in over:
-            self._store.delete((time, side, key))
+    def take(self, task: int, ends: dict[int, int]) -> list[tuple[int, int, Row, tuple[Row, ...]]]:
+        """Return and forget (time, side, key, rows) of a task whose time is before the end of their side."""
+        over: list[tuple[int, int, Row, tuple[Row, ...]]] = []
+        for place, rows in self._store.scan_range((task,), (task, max(ends.values()))):
+            _, time, side, key = place
+            if time < ends[side]:
+                self._store.delete(place)
+                over.append((time, side, key, rows))
         return over
 
 
@@ -88,10 +91,14 @@ class _Side:
 
 
 class _StreamJoin:
-    """Both sides of a join with their clocks: greatest time (ms) of the left, of the right."""
+    """Both sides of a join, with the greatest times of each that its tasks have seen (ms).
 
-    def __init__(self, step: StreamJoinStep, emit: Emit, state: State, name: str) -> None:
-        self._emit, self._eager = emit, step.grace is None
+    A task reads one partition of both streams. After a repartitioning there is one task, as in windowed aggregates.
+    """
+
+    def __init__(self, step: StreamJoinStep, emit: Emit, current: Current, state: State, name: str) -> None:
+        self._emit, self._current = emit, current
+        self._eager, self._shared = step.grace is None, step.repartitioned
         self._grace = DEFAULT_GRACE if step.grace is None else step.grace
         retention = step.before + step.after + self._grace
         left = _Buffer(state.store(f"{name}-left"), retention)
@@ -115,40 +122,38 @@ class _StreamJoin:
             self._process(self._right, key, value, time)
 
     def _process(self, side: _Side, key: Row, row: Row, time: int) -> None:
-        own, other, now = self._advance(side, time)
-        side.own.put(key, row, time, own)
+        task = 0 if self._shared else self._current.partition
+        own, other = self._advance(task, side, time)
+        now = max(own, other)
+        side.own.put(task, key, row, time, own)
         if self._waits and time == now:
-            self._pass_over(now)
+            self._pass_over(task, now)
         first, last = max(0, time - side.back), max(0, time + side.ahead)
-        partners = side.other.find(key, first, last, other)
+        partners = side.other.find(task, key, (first, last), other)
         for partner_time, rows in partners:
             if self._waits:
-                self._waiting.found_partner(partner_time, _LEFT + _RIGHT - side.name, key)
+                self._waiting.found_partner((task, partner_time, _LEFT + _RIGHT - side.name, key))
             for partner in rows:
                 self._emit(key, self._pair(side.name, row, partner), max(time, partner_time))
         if side.outer and not partners:
-            self._without_partner(side, key, row, time, closed=last + self._grace < now)
+            if self._eager or last + self._grace < now:
+                self._emit(key, self._pair(side.name, row, self._missing[side.name]), time)
+            else:
+                self._waiting.put((task, time, side.name, key), row)
 
-    def _advance(self, side: _Side, time: int) -> tuple[int, int, int]:
-        """Move the side's clock and return its own, the other's and the join's."""
-        clocks: dict[int, int] = self._clocks.get(()) or {}
+    def _advance(self, task: int, side: _Side, time: int) -> tuple[int, int]:
+        """Move the side's clock and return its own and the other's."""
+        clocks: dict[int, int] = self._clocks.get((task,)) or {}
         before = clocks.get(side.name, 0)
         if time > before:
-            self._clocks.put((), {**clocks, side.name: time})
-            side.own.expire(before, time)
-        own, other = max(before, time), clocks.get(_LEFT + _RIGHT - side.name, 0)
-        return own, other, max(own, other)
+            self._clocks.put((task,), {**clocks, side.name: time})
+            side.own.expire(task, before, time)
+        return max(before, time), clocks.get(_LEFT + _RIGHT - side.name, 0)
 
-    def _without_partner(self, side: _Side, key: Row, row: Row, time: int, *, closed: bool) -> None:
-        if self._eager or closed:
-            self._emit(key, self._pair(side.name, row, self._missing[side.name]), time)
-        else:
-            self._waiting.put(time, side.name, key, row)
-
-    def _pass_over(self, now: int) -> None:
+    def _pass_over(self, task: int, now: int) -> None:
         """Pass on the rows that no record in time can join any more."""
         ends = {side.name: now - self._grace - side.ahead for side in (self._left, self._right)}
-        for time, side, key, rows in self._waiting.take(ends):
+        for time, side, key, rows in self._waiting.take(task, ends):
             for row in rows:
                 self._emit(key, self._pair(side, row, self._missing[side]), time)
 
@@ -156,7 +161,9 @@ class _StreamJoin:
         return row + partner if side == _LEFT else partner + row
 
 
-def stream_join_operators(step: StreamJoinStep, emit: Emit, state: State, name: str) -> tuple[Emit, Emit]:
-    """Return the operators of the left stream and of the right stream."""
-    join = _StreamJoin(step, emit, state, name)
+def stream_join_operators(
+    step: StreamJoinStep, emit: Emit, current: Current, state: State, name: str
+) -> tuple[Emit, Emit]:
+    """Return the operators of the left stream and of the right stream; `current` tells the record in hand."""
+    join = _StreamJoin(step, emit, current, state, name)
     return join.left, join.right

@@ -49,7 +49,8 @@ class _Rows:
     """What is joined so far: rows whose value holds all columns, of every source key and window bounds first.
 
     `equal` are the expressions joined on under the present key, from the left; `exact` those of them that have the
-    key's value in every row, also in one that an outer join filled with nulls. `leaf` marks a single source.
+    key's value in every row, also in one that an outer join filled with nulls. `leaf` marks a single source,
+    `repartitioned` rows whose partition is not their source's.
     """
 
     step: Step
@@ -61,6 +62,7 @@ class _Rows:
     equal: tuple[ast.Expr, ...]
     exact: tuple[ast.Expr, ...]
     leaf: bool = True
+    repartitioned: bool = False
     synthetic: bool = False
     foreign: bool = False
 
@@ -136,6 +138,13 @@ class _Join:
         return self.clause.kind
 
     @property
+    def repartitioned(self) -> bool:
+        """Whether rows leave their sources' partitions to meet."""
+        left, right = self.left, self.right
+        moved = left.repartitioned or self.on.left not in left.exact or self.on.right not in right.exact
+        return moved or left.left.key_format != right.left.key_format
+
+    @property
     def columns(self) -> tuple[ScopeColumn, ...]:
         """The columns of both, those of the right after those of the left."""
         width = len(self.left.columns)
@@ -176,7 +185,9 @@ class _Planner:
         _check_topics(join)
         left, right = self._sides(join)
         widths = (len(join.left.columns), len(join.right.columns))
-        step = StreamJoinStep(left, right, join.kind, widths, *join.clause.within, join.clause.grace)
+        step = StreamJoinStep(
+            left, right, join.kind, widths, *join.clause.within, join.clause.grace, join.repartitioned
+        )
         return self._rekeyed(join, key_type, step)
 
     def _stream_table(self, join: _Join) -> _Rows:
@@ -288,6 +299,7 @@ class _Planner:
             equal=equal,
             exact=exact,
             leaf=False,
+            repartitioned=join.repartitioned,
             synthetic=synthetic,
             foreign=False,
         )

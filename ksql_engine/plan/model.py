@@ -208,7 +208,7 @@ class StreamJoinStep:
     """Joins streams on their keys within time: right from `before` ms before to `after` ms after left.
 
     With `grace` (ms) rows without a partner wait until no record in time can match them any more; without, they are
-    passed on at once, and again with each partner.
+    passed on at once, and again with each partner. `repartitioned` says that rows come from all partitions.
     """
 
     left: Step
@@ -218,6 +218,7 @@ class StreamJoinStep:
     before: int
     after: int
     grace: int | None
+    repartitioned: bool
 
 
 @dataclass(frozen=True)

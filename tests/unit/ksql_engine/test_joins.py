@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,16 @@ def test_streams_keep_no_more_than_window_and_grace() -> None:
     query.run(state, [(side, "a", {"v": 1, "w": 1}, minute * 30_000) for minute in range(60) for side in "lr"])
     held = [row for part in ("left", "right", "waiting") for row in state.store(f"stream-join-1-{part}").scan()]
     assert len(held) <= 8
+
+
+def test_each_partition_has_its_own_clock() -> None:
+    query = Query(STREAMS.replace("FULL", "INNER").replace("ROWKEY", "l.id"))
+    outputs = Outputs(lambda *record: query.out.append(record), print, print)
+    pipeline = Pipeline(query.plan, query.driver.formats, MemoryState(), outputs)
+    pipeline.process(replace(message("l", "a", {"v": 1}, 90_000), partition=1))
+    pipeline.process(message("l", "b", {"v": 2}, 1000))
+    pipeline.process(message("r", "b", {"w": 3}, 1000))
+    assert query.out == [(("b",), (2, 3), 1000)]
 
 
 def test_the_shape_of_a_join_must_stay() -> None:
