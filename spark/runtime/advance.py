@@ -16,7 +16,7 @@ from spark.runtime.steps import Insert, Publish, Recompute, TableStep, Upsert, t
 from spark.runtime.tables import Tables, columns_of
 
 GONE = "_gone"
-FIRST_CLOCK_S = 120.0
+FIRST_CLOCK_MS = 120_000
 Ranges = dict[Table, tuple[int, int]]
 
 
@@ -36,8 +36,7 @@ class Stepper:
         self._tables = tables
         self._progress = progress
         self._sink = sink
-        # What was missed while the process was down can wait until its start is over.
-        self._due_at = time.monotonic() + FIRST_CLOCK_S
+        self._started_ms = _now_ms()
 
     def behind(self) -> int:
         """How many versions of its tables the step has not taken in."""
@@ -57,27 +56,24 @@ class Stepper:
 
     def advance(self) -> Turn | None:
         """Take in everything new; None when there is nothing."""
-        started = time.monotonic()
+        started, started_ms = time.monotonic(), _now_ms()
         news = self._news()
-        everything = self._is_due()
+        everything = self.seconds_to_clock() == 0.0
         if not news and not everything:
             return None
         feeds = {table: self._tables.changes(table, *span) for table, span in news.items()}
         rows = self._take({table: feed for table, (feed, _) in feeds.items()}, everything)
-        self._progress.advance({table.full_name: end for table, (_, end) in feeds.items()})
-        if everything:
-            self._due_at = started + (self._every_s() or 0)
+        ends = {table.full_name: end for table, (_, end) in feeds.items()}
+        self._progress.advance(ends, started_ms if everything else None)
         return Turn(rows, time.monotonic() - started)
 
     def seconds_to_clock(self) -> float | None:
         """How long until time alone is a reason for a turn; None when it never is."""
-        return None if self._every_s() is None else max(0.0, self._due_at - time.monotonic())
-
-    def _every_s(self) -> float | None:
-        return self.step.every_s if isinstance(self.step, Recompute) else None
-
-    def _is_due(self) -> bool:
-        return self.seconds_to_clock() == 0.0
+        if not isinstance(self.step, Recompute) or self.step.every_s is None:
+            return None
+        due_ms = self._progress.all_keys_at_ms + self.step.every_s * 1000
+        # What was missed while the process was down can wait until its start is over.
+        return max(0.0, due_ms - _now_ms(), self._started_ms + FIRST_CLOCK_MS - _now_ms()) / 1000
 
     def _news(self) -> Ranges:
         """The unread versions of each table that has some."""
@@ -124,7 +120,7 @@ class Stepper:
             if keys.is_empty:
                 return 0
             inputs = [self._tables.lookup(table, step.key, keys) for table in step.reads]
-            rows = _as_declared(step.transform(inputs, time.time_ns() // 1_000_000), step.columns)
+            rows = _as_declared(step.transform(inputs, _now_ms()), step.columns)
             if step.version:
                 # Every write has a greater number than all before it, so a row's version only grows.
                 rows = rows.withColumn(step.version, sf.lit(self._tables.version(step.writes) + 1).cast("bigint"))
@@ -151,6 +147,10 @@ class Stepper:
         with held(last.select(sf.col(step.key).alias("key"), sf.when(kept, value).alias("value"))) as records:
             self._sink.send(step.topic, records.rows)
             return records.count
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _as_declared(rows: DataFrame, columns: str) -> DataFrame:

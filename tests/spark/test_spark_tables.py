@@ -254,23 +254,3 @@ def test_a_big_batch_is_neither_brought_into_python_nor_cached(spark: SparkSessi
         assert not batch.rows.is_cached
         assert batch.rows.storageLevel == StorageLevel.NONE
         assert batch.rows.count() == 50
-
-
-def test_a_removed_key_takes_its_structs_along(spark: SparkSession, tmp_path: Path) -> None:
-    """Propensity holds structs; the row of an erased customer has none, and must still be removed."""
-    tables = Tables(spark, str(tmp_path / "delta"))
-    step = next(step for step in SCORE_STEPS if isinstance(step, Recompute))
-    tables.create(GOLD_CUSTOMER_360, columns_of(GOLD_COLUMNS), "checkpoint")
-    tables.create(step.writes, columns_of(step.columns), "checkpoint")
-    stepper = Stepper(step, tables, Progress(tmp_path, step.name), Outbox())  # type: ignore[arg-type]  # an outbox is a sink
-    names = columns_of(GOLD_COLUMNS).names
-    counts = {"order_count": 1, "lifetime_value_cents": 5, "delivered": 0, "failed": 1, "last_order_at_ms": 1}
-    for gone in (False, True):
-        batch = [
-            (*({"customer_id": key, **counts}.get(name) for name in names), gone and key == "a") for key in ("a", "b")
-        ]
-        with held(small(spark, f"{GOLD_COLUMNS}, _gone BOOLEAN", *batch)) as rows:
-            tables.merge(GOLD_CUSTOMER_360, rows, "customer_id", "_gone", Differs(("version",)))
-        stepper.advance()
-        scored = [row.customer_id for row in tables.read(step.writes).collect()]
-        assert sorted(scored) == (["b"] if gone else ["a", "b"])

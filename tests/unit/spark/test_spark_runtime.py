@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -13,7 +14,10 @@ import pytest
 
 from contracts.marketing import GOLD_CUSTOMER_360, SILVER_ORDERS
 from contracts.settings import Settings
+from spark.marketing.score_and_publish import HOUR_S
+from spark.marketing.score_and_publish import STEPS as SCORE_STEPS
 from spark.pipeline import STEPS
+from spark.runtime.advance import Stepper
 from spark.runtime.errors import DependencyDown, TableBusy
 from spark.runtime.ingestion import offsets_taken
 from spark.runtime.kafka import spark_options
@@ -21,7 +25,7 @@ from spark.runtime.locks import TableLocks
 from spark.runtime.merging import Differs, Newer
 from spark.runtime.progress import Progress
 from spark.runtime.registry import SchemaIds
-from spark.runtime.steps import Ingest, Publish, tables_read, tables_written
+from spark.runtime.steps import Ingest, Publish, Recompute, tables_read, tables_written
 from spark.runtime.turns import Quiet
 
 
@@ -61,6 +65,21 @@ def test_progress_survives_the_process(tmp_path: Path) -> None:
     Progress(tmp_path, "gold").advance({"silver.orders": 4})
     again = Progress(tmp_path, "gold")
     assert (again.next_version("silver.orders"), again.next_version("silver.customers")) == (5, 1)
+
+
+def test_a_restart_does_not_bring_the_clock_forward(tmp_path: Path) -> None:
+    step = next(step for step in SCORE_STEPS if isinstance(step, Recompute))
+    now_ms = time.time_ns() // 1_000_000
+
+    def waits_s(all_keys_at_ms: int | None) -> float:
+        Progress(tmp_path, step.name).advance({}, all_keys_at_ms)
+        waits = Stepper(step, None, Progress(tmp_path, step.name), None).seconds_to_clock()  # type: ignore[arg-type]  # the clock reads no table
+        assert waits is not None
+        return waits
+
+    assert HOUR_S - 60 < waits_s(None) <= HOUR_S
+    assert HOUR_S - 660 < waits_s(now_ms - 600_000) <= HOUR_S - 600
+    assert 60 < waits_s(now_ms - 9_000_000) <= 120, "what is overdue waits until the start is over"
 
 
 def test_offsets_are_those_of_the_last_finished_batch(tmp_path: Path) -> None:
