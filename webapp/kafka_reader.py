@@ -73,22 +73,14 @@ class KafkaReader:
         self._next_commit = self._next_probe = 0.0
         self._down: str | None = None
         self._admin = AdminClient({**settings.kafka_client, **_QUIET})
-        self._consumer = Consumer(
-            {
-                **settings.kafka_client,
-                **_QUIET,
-                "group.id": group,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                "allow.auto.create.topics": False,
-                "queued.max.messages.kbytes": 2048,
-                "fetch.max.bytes": 1_048_576,
-                "max.partition.fetch.bytes": 524_288,
-                "fetch.queue.backoff.ms": 10,
-                "fetch.error.backoff.ms": 100,
-                "error_cb": self._on_error,
-            }
-        )
+        self._config = {
+            **settings.kafka_client,
+            **_QUIET,
+            **_CAREFUL,
+            "group.id": group,
+            "error_cb": self._on_error,
+        }
+        self._consumer = Consumer(self._config)
 
     @property
     def down_reason(self) -> str | None:
@@ -110,7 +102,11 @@ class KafkaReader:
             raise KafkaUnavailable(f"waiting for the topics {', '.join(missing)} (make topics creates them)")
         self._down = None
         places = tuple((name, number) for name in self._topics for number in sorted(metadata.topics[name].partitions))
-        self._topic_ids_read = self._topic_ids()
+        before, self._topic_ids_read = self._topic_ids_read, self._topic_ids()
+        if before and before != self._topic_ids_read:
+            # A consumer that knows a topic by a later leader epoch takes news of the new one for old news.
+            self._consumer.close()
+            self._consumer = Consumer(self._config)
         return Cluster(str(metadata.cluster_id), self._topic_ids_read, places)
 
     def topics_are_the_same(self) -> bool:
@@ -238,6 +234,16 @@ class KafkaReader:
             LOG.warning("%s: %s", self._down, error.str())
 
 
+_CAREFUL = {
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",
+    "allow.auto.create.topics": False,
+    "queued.max.messages.kbytes": 2048,
+    "fetch.max.bytes": 1_048_576,
+    "max.partition.fetch.bytes": 524_288,
+    "fetch.queue.backoff.ms": 10,
+    "fetch.error.backoff.ms": 100,
+}
 _QUIET = {
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 1_000,

@@ -5,7 +5,6 @@ Its judgement of records is the generator's, its stages are the contract's: noth
 
 import io
 import json
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,9 +12,10 @@ import fastavro
 import pyarrow as pa
 import redis
 import requests
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from deltalake import write_deltalake
+from topic_reading import records_of
 
 from contracts import marketing
 from contracts.faults import Kind
@@ -113,32 +113,7 @@ class PlayedLab:
 
     def read(self, topic: Topic) -> Iterator[Message]:
         """Every record of a topic."""
-        consumer = Consumer(
-            {
-                **self.settings.kafka_client,
-                "group.id": "played",
-                "enable.partition.eof": True,
-                "enable.auto.commit": False,
-            }
-        )
-        consumer.assign([TopicPartition(topic.name, p, 0) for p in range(topic.partitions)])
-        consumer.assign(
-            [
-                TopicPartition(
-                    topic.name, p, consumer.get_watermark_offsets(TopicPartition(topic.name, p), timeout=10)[0]
-                )
-                for p in range(topic.partitions)
-            ]
-        )
-        at_end, deadline = 0, time.monotonic() + 60
-        while at_end < topic.partitions:
-            assert time.monotonic() < deadline
-            for message in consumer.consume(5_000, 0.05):
-                if message.error():
-                    at_end += 1
-                else:
-                    yield message
-        consumer.close()
+        return records_of(self.settings, topic)
 
     # ---- stations
 

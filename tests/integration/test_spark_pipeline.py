@@ -14,9 +14,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from conftest import LabServices
 from deltalake import DeltaTable
+from topic_reading import records_of
 
 from contracts.heartbeat import read_heartbeat
 from contracts.marketing import (
@@ -169,36 +170,14 @@ def positions_stored(settings: Settings) -> Counter[tuple[str, int, int]]:
 
 def positions_published(settings: Settings) -> Counter[tuple[str, int, int]]:
     """Every position of the three topics that a consumer can read."""
-    consumer = Consumer({**settings.kafka_client, "group.id": new_id(), "enable.auto.commit": False})
-    found: Counter[tuple[str, int, int]] = Counter()
-    for topic in SOURCES.values():
-        for number in range(topic.partitions):
-            place = TopicPartition(topic.name, number, 0)
-            _, end = consumer.get_watermark_offsets(place, timeout=10)
-            consumer.assign([place])
-            while end and (message := consumer.poll(10)) is not None:
-                found[(topic.name, number, message.offset())] += 1
-                if message.offset() == end - 1:
-                    break
-    consumer.close()
-    return found
+    read = records_of(settings, *SOURCES.values())
+    return Counter((str(record.topic()), record.partition() or 0, record.offset() or 0) for record in read)
 
 
 def gold_messages(settings: Settings, customer_id: str) -> list[dict[str, object] | None]:
     """The values published for a customer, in order."""
-    consumer = Consumer({**settings.kafka_client, "group.id": new_id(), "enable.auto.commit": False})
-    found = []
-    for number in range(CUSTOMER_GOLD.partitions):
-        place = TopicPartition(CUSTOMER_GOLD.name, number, 0)
-        _, end = consumer.get_watermark_offsets(place, timeout=10)
-        consumer.assign([place])
-        while end and (message := consumer.poll(10)) is not None:
-            if message.key() == customer_id.encode():
-                found.append(json.loads(message.value()) if message.value() else None)
-            if message.offset() == end - 1:
-                break
-    consumer.close()
-    return found
+    records = [record for record in records_of(settings, CUSTOMER_GOLD) if record.key() == customer_id.encode()]
+    return [json.loads(value) if (value := record.value()) else None for record in records]
 
 
 def send_raw(settings: Settings, topic: Topic, key: bytes | None, value: bytes | None) -> None:

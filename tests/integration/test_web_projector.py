@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
-from web_world import Service, live_row, new_ids, producer, put, station_settings, wait_for
+from conftest import LabServices
+from web_world import Service, live_row, new_ids, producer, put, station_settings, wait_for, wait_until_projected
 
 from contracts.marketing import (
     CHANGES,
@@ -90,6 +91,7 @@ def test_every_change_is_told_with_its_rows_already_there(
     (one,) = new_ids(1)
     projector.start()
     wait_for(lambda: projector.is_running("projector"), "running projector")
+    wait_until_projected(settings)
     feed = cache.pubsub(ignore_subscribe_messages=True)
     feed.subscribe(CHANGES.key)
     feed.get_message(timeout=5)
@@ -225,7 +227,11 @@ def test_reset_on_start_rebuilds_even_those(settings: Settings, cache: Client, p
     assert not cache.exists(LIVE_VIEW.key_for("left-over"))
 
 
-def test_a_topic_made_anew_rebuilds_the_views(settings: Settings, cache: Client, projector: Service) -> None:
+def test_a_topic_made_anew_rebuilds_the_views(
+    lab_services: LabServices, settings: Settings, cache: Client, projector: Service
+) -> None:
+    """Even where the broker was started again before: the old topic's leader epoch is then ahead of the new one's."""
+    lab_services.lab.restart("kafka", print)
     one, other = new_ids(2)
     sender = producer(settings)
     put(sender, PROPENSITY_SCORE, one, {"customer_id": one, "score": 0.5})

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from web_world import Service, live_row, new_ids, producer, put, station_settings, wait_for
+from web_world import Service, live_row, new_ids, producer, put, station_settings, wait_for, wait_until_projected
 
 from contracts.marketing import CUSTOMER_CONSOLIDATED
 from contracts.settings import Settings
@@ -49,6 +49,7 @@ def web(settings: Settings) -> Iterator[Service]:
 def projector(settings: Settings) -> Iterator[Service]:
     service = Service(settings, ["webapp.projector"]).start()
     wait_for(lambda: service.is_running("projector"), "running projector")
+    wait_until_projected(settings)
     yield service
     service.stop()
 

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from topic_reading import partitions_of
 
 from contracts.heartbeat import read_heartbeat
-from contracts.marketing import MARKETING
+from contracts.marketing import MARKETING, POSITIONS
 from contracts.model import Topic
 from contracts.settings import PROJECT_DIR, Settings
 from scripts.bootstrap.schemas import ensure_schemas
 from scripts.bootstrap.topics import ensure_topics
+from webapp.projector.decode import SHORT_NAMES
+from webapp.redis_client import connect
 
 DEADLINE_S = 30.0
 Found = TypeVar("Found")
@@ -93,6 +96,26 @@ class Service:
         assert self.process.poll() is None, self.log.read_text("utf-8")[-2000:]
         beat = read_heartbeat(self.settings.run_dir, service)
         return beat is not None and beat.pid == self.process.pid and beat.state == "running"
+
+
+def wait_until_projected(settings: Settings) -> None:
+    """Wait until Redis is at the end of every topic that is shown, whatever earlier tests left there."""
+    topics = [view.source for view in SHORT_NAMES if view.source]
+    consumer = Consumer({**settings.kafka_client, "group.id": uuid.uuid4().hex})
+    ends = {
+        f"{place.topic}:{place.partition}": consumer.get_watermark_offsets(place, timeout=10)[1]
+        for topic in topics
+        for place in partitions_of(topic)
+    }
+    consumer.close()
+    cache = connect(settings, 1)
+
+    def reached() -> bool:
+        held = cache.hgetall(POSITIONS.key)
+        return all(int(held.get(place, 0)) >= end for place, end in ends.items())
+
+    wait_for(reached, "projection of everything in the topics")
+    cache.close()
 
 
 def producer(settings: Settings) -> Producer:
