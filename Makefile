@@ -94,7 +94,7 @@ check: ## the quality gate: ruff, mypy, architecture
 	@$(VENV) -m pytest -q tests/architecture
 
 bench: venv ## measure the README's figures on the running lab
-	@$(VENV) benchmarks/lab.py
+	@$(VENV) -m benchmarks.lab
 
 lock: venv ## renew the locked requirements and the jars' checksums
 	@$(VENV) -m scripts.stack.lock

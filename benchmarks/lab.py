@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from scripts.stack.status import family, memory_mb
+
 ROOT = Path(__file__).resolve().parent.parent
 LAB = ROOT / "lab"
 
@@ -19,12 +21,7 @@ LAB = ROOT / "lab"
 def lab_processes(home: Path) -> list[psutil.Process]:
     """The supervisor of the lab whose folder is `home`, and everything below it."""
     supervisor = psutil.Process(int((home / "run" / "supervisord.pid").read_text("utf-8")))
-    return [supervisor, *supervisor.children(recursive=True)]
-
-
-def pss_mb(processes: list[psutil.Process]) -> float:
-    """Sum of the proportional set sizes, in MB (10^6 bytes)."""
-    return sum(process.memory_full_info().pss for process in processes) / 1e6
+    return family(supervisor)
 
 
 def cpu_s(processes: list[psutil.Process]) -> float:
@@ -62,7 +59,7 @@ def main() -> None:
     latency = json.loads(lab("verify", "--orders", str(args.orders), "--json"))
     print("latency of single orders, ms:", json.dumps(latency))
     print(lab("generate", "--rate", str(args.rate), "--duration", str(args.duration), "--bad", "0.01"))
-    print(f"memory right after: {pss_mb(lab_processes(args.home)):.0f} MB")
+    print(f"memory right after: {memory_mb(lab_processes(args.home)):.0f} MB")
     start = time.monotonic()
     print(lab("audit"))
     print(f"audit balanced {time.monotonic() - start:.1f} s after the end of the load")
