@@ -205,9 +205,15 @@ def double_text(value: float) -> str:
     if value == 0 or 1e-3 <= abs(value) < 1e7:
         text = repr(value)
         return text if "e" not in text else format(Decimal(text), "f")
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    sign, digits, exponent = Decimal(_shortest(value)).normalize().as_tuple()
     shown = "".join(map(str, digits))
     return f"{'-' if sign else ''}{shown[0]}.{shown[1:] or '0'}E{int(exponent) + len(digits) - 1}"
+
+
+def _shortest(value: float) -> str:
+    """Return the fewest digits that mean `value`, of at least two the nearest: 4.9E-324, not 5E-324."""
+    two = f"{value:.1e}"
+    return two if float(two) == value else repr(value)
 
 
 def literal_time(text: str, target: SqlType) -> int:

@@ -15,6 +15,7 @@ import fastavro
 
 from ksql_engine.errors import DeserializationError, SchemaNotFoundError, SerializationError
 from ksql_engine.formats.avro_types import inlined, is_map_entry
+from ksql_engine.formats.avro_values import avro_value, record_value, without_null
 from ksql_engine.formats.base import Reader, SchemaRegistry, Writer
 from ksql_engine.formats.coerce import exact_decimal
 from ksql_engine.plan.model import Column
@@ -76,7 +77,7 @@ def _without_times(schema: Any) -> Any:
 
 def conversion(schema: Any, kind: SqlType) -> Convert:
     """Return the function from a decoded value of `schema` to one of `kind`; it raises DeserializationError."""
-    schema = _resolved(schema)
+    schema = without_null(schema)
     if kind.base == "STRUCT":
         return _struct_conversion(schema, kind)
     if kind.base == "ARRAY" and kind.item:
@@ -93,12 +94,14 @@ def conversion(schema: Any, kind: SqlType) -> Convert:
 
 
 def _are_entries(schema: Any) -> bool:
-    return isinstance(schema, dict) and schema.get("type") == "array" and is_map_entry(_resolved(schema.get("items")))
+    return (
+        isinstance(schema, dict) and schema.get("type") == "array" and is_map_entry(without_null(schema.get("items")))
+    )
 
 
 def _entries_conversion(schema: Any, key: SqlType, item: SqlType) -> Convert:
     """Return the conversion of a map that is written as an array of entries."""
-    types = {field["name"]: field["type"] for field in _resolved(schema["items"])["fields"]}
+    types = {field["name"]: field["type"] for field in without_null(schema["items"])["fields"]}
     read_key, read_value = conversion(types["key"], key), conversion(types["value"], item)
 
     def convert(value: Any) -> Any:
@@ -107,16 +110,6 @@ def _entries_conversion(schema: Any, key: SqlType, item: SqlType) -> Convert:
         return {read_key(entry["key"]): read_value(entry["value"]) for entry in _checked(value, list, SqlType("MAP"))}
 
     return convert
-
-
-def _resolved(schema: Any) -> Any:
-    """Return the branch of a union that is not null; other unions as they are."""
-    if isinstance(schema, list):
-        branches = [one for one in schema if one != "null"]
-        return branches[0] if len(branches) == 1 else schema
-    if isinstance(schema, dict) and isinstance(schema.get("type"), (dict, list)):
-        return _resolved(schema["type"])
-    return schema
 
 
 def _struct_conversion(schema: Any, kind: SqlType) -> Convert:
@@ -193,65 +186,21 @@ def avro_writer(columns: Sequence[Column], wrapped: bool, schema_id: int, schema
     """Return the writer of `columns` with a registered schema."""
     parsed = fastavro.parse_schema(_without_times(schema))
     header = _HEADER.pack(0, schema_id)
-    fields = [(column.name, avro_value(column.type)) for column in columns]
-    fit = _defaulted(inlined(schema))
+    whole = without_null(inlined(schema))
+    if wrapped:
+        make = record_value(tuple((column.name, column.type) for column in columns), whole)
+    else:
+        make = avro_value(columns[0].type, whole)
 
     def write(row: Row) -> bytes | None:
         if not wrapped and row[0] is None:
             return None
         out = io.BytesIO(header)
         out.seek(len(header))
-        if wrapped:
-            value: Any = {name: make(held) for (name, make), held in zip(fields, row, strict=True)}
-        else:
-            value = fields[0][1](row[0])
         try:
-            fastavro.schemaless_writer(out, parsed, fit(value) if fit else value)
+            fastavro.schemaless_writer(out, parsed, make(row if wrapped else row[0]))
         except Exception as error:
             raise SerializationError(f"Failed to serialize Avro data: {error}") from error
         return out.getvalue()
 
     return write
-
-
-def _defaulted(schema: Any) -> Convert | None:
-    """Return what leaves nulls out where a field has a default but takes no null; None where there are none."""
-    schema = _resolved(schema)
-    if not isinstance(schema, dict) or schema.get("type") != "record":
-        return None
-    plain = {field["name"] for field in schema["fields"] if "default" in field and not _takes_null(field["type"])}
-    inner = {field["name"]: fit for field in schema["fields"] if (fit := _defaulted(field["type"])) is not None}
-    if not plain and not inner:
-        return None
-
-    def fit_record(value: Any) -> Any:
-        if value is None:
-            return None
-        kept = {name: held for name, held in value.items() if held is not None or name not in plain}
-        return {name: inner[name](held) if name in inner else held for name, held in kept.items()}
-
-    return fit_record
-
-
-def _takes_null(schema: Any) -> bool:
-    return schema == "null" or (isinstance(schema, list) and "null" in schema)
-
-
-def avro_value(kind: SqlType) -> Convert:
-    """Return the function from a value of `kind` to what the Avro writer takes: structs become dictionaries."""
-    if kind.base == "STRUCT":
-        fields = [(name, avro_value(field)) for name, field in kind.fields]
-        return lambda value: (
-            None if value is None else {name: make(held) for (name, make), held in zip(fields, value, strict=True)}
-        )
-    if kind.base == "ARRAY" and kind.item:
-        item = avro_value(kind.item)
-        return lambda value: None if value is None else [item(held) for held in value]
-    if kind.base == "MAP" and kind.item and kind.key:
-        entry = avro_value(kind.item)
-        if kind.key.base == "STRING":
-            return lambda value: None if value is None else {name: entry(held) for name, held in value.items()}
-        return lambda value: (
-            None if value is None else [{"key": name, "value": entry(held)} for name, held in value.items()]
-        )
-    return lambda value: value

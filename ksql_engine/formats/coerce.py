@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Context, Decimal, InvalidOperation
+from typing import Any, Final
 
 from ksql_engine.errors import DeserializationError, EvaluationError
 from ksql_engine.expressions import times
 from ksql_engine.types import SqlType
 
 Coerce = Callable[[Any], Any]
+_EXACT: Final = Context(prec=100)
 
 
 def json_coercion(kind: SqlType) -> Coerce:
@@ -120,7 +121,7 @@ def exact_decimal(number: Decimal, kind: SqlType) -> Decimal:
         )
     if len(number.as_tuple().digits) + exponent > kind.precision - kind.scale and number != 0:
         raise DeserializationError(f"Cannot fit decimal '{number}' into DECIMAL({kind.precision}, {kind.scale})")
-    return number.quantize(Decimal(1).scaleb(-kind.scale))
+    return number.quantize(Decimal(1).scaleb(-kind.scale), context=_EXACT)
 
 
 def _bytes(value: Any) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ksql_engine.errors import DeserializationError, EvaluationError, SerializationError
+from ksql_engine.errors import DeserializationError, EvaluationError
 from ksql_engine.expressions.casts import caster, text_writer
 from ksql_engine.formats.base import Reader, Writer
 from ksql_engine.formats.coerce import exact_decimal
@@ -108,12 +108,20 @@ def delimited_writer(columns: Sequence[Column], delimiter: str) -> Writer:
     writers = [_field_writer(column.type) for column in columns]
 
     def write(row: Row) -> bytes:
-        out = io.StringIO()
         fields = ["" if value is None else text(value) for text, value in zip(writers, row, strict=True)]
-        try:
-            csv.writer(out, delimiter=delimiter, lineterminator="").writerow(fields)
-        except csv.Error as error:
-            raise SerializationError(str(error)) from error
-        return out.getvalue().encode("utf-8")
+        first = row[:1] != (None,)
+        quoted = [_quoted(field, delimiter, first and place == 0) for place, field in enumerate(fields)]
+        return delimiter.join(quoted).encode("utf-8")
 
     return write
+
+
+def _quoted(text: str, delimiter: str, first: bool) -> str:
+    """Return a field with quotes where Apache Commons CSV, which ksqlDB writes with, has them."""
+    if not text:
+        return '""' if first else ""
+    begin = text[0]
+    plain = begin.isascii() and begin.isalnum() if first else begin > "#"
+    if plain and text[-1] > " " and not any(mark in text for mark in (delimiter, '"', "\n", "\r")):
+        return text
+    return '"' + text.replace('"', '""') + '"'

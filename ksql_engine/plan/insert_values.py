@@ -33,7 +33,8 @@ def plan_insert_values(statement: InsertValues, metastore: Metastore, functions:
     """Return the record of an INSERT .. VALUES. Raises StatementError when it cannot be written."""
     source = metastore.sources.get(statement.target)
     if source is None:
-        raise StatementError(f"Cannot insert values into an unknown stream/table: {statement.target}")
+        name = statement.target
+        raise StatementError(f"Cannot insert values into an unknown stream/table: `{name}`{metastore.hint(name)}")
     check_insertable(source)
     names = _names(source, statement)
     types = {column.name: column.type for column in source.schema.columns} | {"ROWTIME": BIGINT}

@@ -32,8 +32,15 @@ class Metastore:
         """Return a source. Raises StatementError when there is none."""
         found = self.sources.get(name)
         if found is None:
-            raise StatementError(f"{name} does not exist.")
+            raise StatementError(f"{name} does not exist.{self.hint(name)}")
         return found
+
+    def hint(self, name: str) -> str:
+        """Return a line that names the source which is called the same but for upper and lower case, or nothing."""
+        alike = sorted(other for other in self.sources if other.upper() == name.upper() and other != name)
+        if not alike:
+            return ""
+        return f'\nDid you mean "{alike[0]}"? Hint: wrap the source name in double quotes to make it case-sensitive.'
 
     def readers(self, name: str) -> list[str]:
         """Return the ids of the queries that read `name`."""

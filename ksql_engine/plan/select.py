@@ -62,16 +62,15 @@ def expand(
 def check_names(items: Sequence[SelectItem], persistent: bool, joined: bool) -> None:
     """Raise StatementError for the name of a pseudo column: as an alias, or written under it.
 
-    In a join each source has its own, so a pseudo column's name has the source's in front.
+    In a join a pseudo column without an alias is written under the name of its source and its own.
     """
     for item in items:
-        plain = isinstance(item.expression, ast.ColumnRef) and not (joined and item.expression.source)
-        own = item.expression.name if plain and isinstance(item.expression, ast.ColumnRef) else None
+        own = item.expression.name if isinstance(item.expression, ast.ColumnRef) else None
         if item.alias in RESERVED_NAMES and item.alias != own:
             raise StatementError(
                 f"`{item.alias}` is a reserved column name. You cannot use it as an alias for a column."
             )
-        name = item.alias or own
+        name = item.alias or (None if joined else own)
         if persistent and name in RESERVED_NAMES:
             raise StatementError(f"Reserved column name in select: `{name}`. Please remove or alias the column.")
 
