@@ -11,6 +11,8 @@ from typing import Any
 import fastavro
 
 from ksql_engine.errors import SerializationError
+from ksql_engine.formats.avro_types import inlined, is_map_entry
+from ksql_engine.formats.avro_values import without_null
 
 _HEADER_BYTES = 5
 _PLAIN = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
@@ -30,15 +32,22 @@ def to_avro(schema_id: int, schema: Any, given: Any) -> bytes:
 def from_avro(schema: Any, data: bytes) -> Any:
     """Return a record in the registry's wire format as a JSON value; bytes as Base64."""
     found = fastavro.schemaless_reader(io.BytesIO(data[_HEADER_BYTES:]), fastavro.parse_schema(_timeless(schema)), None)
-    return _shown(found)
+    return _shown(found, inlined(schema))
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, schema: Any) -> Any:
+    """Return a decoded value as JSON; an array of a map's entries as an object."""
+    schema = without_null(schema)
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
+    if isinstance(value, list):
+        items = without_null(schema["items"])
+        shown = [_shown(held, items) for held in value]
+        return {one["key"]: one["value"] for one in shown} if is_map_entry(items) else shown
     if isinstance(value, dict):
-        return {name: _shown(held) for name, held in value.items()}
-    return [_shown(held) for held in value] if isinstance(value, list) else value
+        types = {field["name"]: field["type"] for field in schema.get("fields", ())}
+        return {name: _shown(held, types.get(name, schema.get("values"))) for name, held in value.items()}
+    return value
 
 
 def _timeless(schema: Any) -> Any:
