@@ -33,7 +33,8 @@ def negated(writer: CodeWriter, operand: Code) -> Code:
     """Return the code of `-operand`; the least integer stays itself."""
     if operand.type.base in ("INTEGER", "BIGINT"):
         return _wrapped(writer, f"-{operand.text}", operand.type)
-    return Code(f"(-{operand.text})", operand.type, maybe_null=False)
+    text = f"({operand.text}).copy_negate()" if operand.type.base == "DECIMAL" else f"(-{operand.text})"
+    return Code(text, operand.type, maybe_null=False)
 
 
 def _wrapped(writer: CodeWriter, text: str, kind: SqlType) -> Code:

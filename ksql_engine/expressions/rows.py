@@ -21,10 +21,13 @@ def compile_projection(compiler: Compiler, codes: Sequence[tuple[str, Code]]) ->
     lines = ["def projection(k, v, report):"]
     names: list[str] = []
     for place, (column, code) in enumerate(codes):
-        if code.quiet:
+        if code.simple:
             names.append(code.text)
             continue
         names.append(f"o{place}")
+        if code.safe:
+            lines.append(f"    o{place} = {code.text}")
+            continue
         lines += [
             "    try:",
             f"        o{place} = {code.text}",

@@ -84,7 +84,14 @@ def _nested(kind: SqlType) -> Encode | None:
     if kind.base == "MAP" and kind.item:
         entry = json_encoder(kind.item)
         return lambda value: (
-            "{" + ",".join([encode_basestring(str(name)) + ":" + entry(held) for name, held in value.items()]) + "}"
+            "{"
+            + ",".join(
+                [
+                    encode_basestring("null" if name is None else str(name)) + ":" + entry(held)
+                    for name, held in value.items()
+                ]
+            )
+            + "}"
         )
     if kind.base == "STRUCT":
         fields = [(encode_basestring(name) + ":", json_encoder(field)) for name, field in kind.fields]

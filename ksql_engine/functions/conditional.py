@@ -42,7 +42,7 @@ def _ordered(call: Any) -> list[Overload]:
     kinds = ("INTEGER", "BIGINT", "DOUBLE", "STRING", "BYTES", "DATE", "TIME", "TIMESTAMP")
     made = [overload(f"{kind} val, {kind} vals... -> {kind}", call, nulls=True) for kind in kinds]
     decimals = parse_signature("DECIMAL val, DECIMAL vals... -> DECIMAL")
-    return [*made, Overload(decimals, call, nulls=True, result=_widest, common=True)]
+    return [*made, Overload(decimals, call, nulls=True, result=_widest)]
 
 
 FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (

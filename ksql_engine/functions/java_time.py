@@ -152,27 +152,35 @@ def _write_zone(letter: str, width: int, moment: datetime) -> str:
     return f"{sign}{hours:02d}{colon}{minutes:02d}"
 
 
+def parse_start(text: str, pattern: str) -> datetime:
+    """Return the time that the start of `text` says, as Java's older SimpleDateFormat reads it.
+
+    Numbers have any length, and days past a month's end count on. Raises EvaluationError.
+    """
+    return _parsed(text, pattern, _reader(pattern, lenient=True).match(text), lenient=True)
+
+
 def parse_time(text: str, pattern: str) -> datetime:
     """Return the time that `text` says in `pattern`; without a zone when it has none.
 
     What the pattern does not say is taken from 1970-01-01T00:00. Raises EvaluationError.
     """
-    match = _reader(pattern).fullmatch(text)
+    return _parsed(text, pattern, _reader(pattern, lenient=False).fullmatch(text), lenient=False)
+
+
+def _parsed(text: str, pattern: str, match: re.Match[str] | None, *, lenient: bool) -> datetime:
     if match is None:
         raise EvaluationError(f"Text '{text}' could not be parsed with pattern '{pattern}'")
     parts = {name: value for name, value in match.groupdict().items() if value is not None}
     try:
-        moment = _moment(parts)
+        moment = _moment(parts, lenient=lenient)
     except (ValueError, OverflowError) as error:
         raise EvaluationError(f"Text '{text}' could not be parsed with pattern '{pattern}': {error}") from error
-    return (
-        moment.replace(tzinfo=zone_of(parts["zone"].upper() if "/" not in parts["zone"] else parts["zone"]))
-        if ("zone" in parts)
-        else moment
-    )
+    zone = parts.get("zone")
+    return moment if zone is None else moment.replace(tzinfo=zone_of(zone if "/" in zone else zone.upper()))
 
 
-def _moment(parts: dict[str, str]) -> datetime:
+def _moment(parts: dict[str, str], *, lenient: bool) -> datetime:
     year = _year(parts.get("y"))
     if "A" in parts:
         clock = timedelta(milliseconds=int(parts["A"]))
@@ -187,6 +195,8 @@ def _moment(parts: dict[str, str]) -> datetime:
     if "D" in parts:
         return datetime(year, 1, 1) + timedelta(days=int(parts["D"]) - 1) + clock
     month, day = _month(parts.get("M")), int(parts.get("d", 1))
+    if lenient:
+        return datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1) + timedelta(days=day - 1) + clock
     if not 1 <= day <= 31:
         raise ValueError(f"Invalid value for DayOfMonth: {day}")
     return datetime(year, month, min(day, _month_length(year, month))) + clock
@@ -200,24 +210,30 @@ def _month_length(year: int, month: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _reader(pattern: str) -> re.Pattern[str]:
+def _reader(pattern: str, lenient: bool) -> re.Pattern[str]:
     out: list[str] = []
     seen: set[str] = set()
-    for piece in _pieces(pattern):
+    pieces = _pieces(pattern)
+    for place, piece in enumerate(pieces):
         if piece.bracket:
             out.append("(?:" if piece.bracket == "[" else ")?")
+        elif piece.letters:
+            abutting = any(after.letters for after in pieces[place + 1 : place + 2])
+            out.append(_read(piece.letters, seen, any_length=lenient and not abutting))
         else:
-            out.append(_read(piece.letters, seen) if piece.letters else re.escape(piece.text))
+            out.append(re.escape(piece.text))
     try:
         return re.compile("".join(out), re.IGNORECASE)
     except re.error as error:
         raise EvaluationError(f"Invalid pattern: {pattern}: {error}") from error
 
 
-def _read(letters: str, seen: set[str]) -> str:
+def _read(letters: str, seen: set[str], *, any_length: bool) -> str:
     """Return the regular expression of one field; the same field a second time may be anything of its form."""
     letter, width = letters[0], len(letters)
     name, form = _form(letter, width)
+    if any_length and name in ("y", "M", "d", "D", "H", "h", "k", "K", "m", "s", "S") and form.startswith(r"\d"):
+        form = r"\d{1,9}"
     if name in seen or not name:
         return f"(?:{form})"
     seen.add(name)

@@ -13,6 +13,8 @@ from ksql_engine.functions.define import MATHEMATICAL, function, overload
 from ksql_engine.functions.signature import Overload, ScalarFunction
 from ksql_engine.types import SqlType, decimal_type
 
+_HALF: Final = Decimal("0.5")
+
 
 def _round_double(value: float) -> int:
     if math.isnan(value):
@@ -24,29 +26,29 @@ def _round_places(value: float, places: int) -> float:
     """Round half up (towards plus infinity) at the decimal text of the double."""
     if math.isnan(value) or math.isinf(value):
         return value
-    exact = Decimal(repr(value)).scaleb(places)
-    nearest = (exact + Decimal("0.5")).to_integral_value(ROUND_FLOOR)
-    return float(nearest.scaleb(-places))
+    exact = CONTEXT.scaleb(Decimal(repr(value)), places)
+    nearest = CONTEXT.add(exact, _HALF).to_integral_value(ROUND_FLOOR)
+    return float(CONTEXT.scaleb(nearest, -places))
 
 
 def _decimal_half_up(value: Decimal, places: int) -> Decimal:
     exact = CONTEXT.scaleb(value, places)
-    nearest = (exact + Decimal("0.5")).to_integral_value(ROUND_FLOOR)
+    nearest = CONTEXT.add(exact, _HALF).to_integral_value(ROUND_FLOOR)
     scaled = CONTEXT.scaleb(nearest, -places)
     return scaled.quantize(Decimal(1).scaleb(-max(-int(value.as_tuple().exponent), 0)), context=CONTEXT)
 
 
 def _decimal_round(value: Decimal) -> Decimal:
-    return (value + Decimal("0.5")).to_integral_value(ROUND_FLOOR)
+    return CONTEXT.add(value, _HALF).to_integral_value(ROUND_FLOOR)
 
 
 def _truncate_places(value: float, places: int) -> float:
-    return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-places), ROUND_DOWN))
+    return float(_cut(Decimal(repr(value)), places))
 
 
 def _whole(args: Sequence[SqlType]) -> SqlType:
     """The type of a DECIMAL rounded to no decimal places."""
-    return decimal_type(max(args[0].precision - args[0].scale + 1, 1), 0)
+    return decimal_type(max(args[0].precision - args[0].scale, 1), 0)
 
 
 def _same(args: Sequence[SqlType]) -> SqlType:
@@ -181,7 +183,7 @@ FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
         overload("INTEGER val -> INTEGER", _abs),
         overload("BIGINT val -> BIGINT", _abs),
         overload("DOUBLE val -> DOUBLE", abs),
-        overload("DECIMAL val -> DECIMAL", abs, result=_same),
+        overload("DECIMAL val -> DECIMAL", Decimal.copy_abs, result=_same),
         category=MATHEMATICAL,
     ),
     function(

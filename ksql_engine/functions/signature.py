@@ -76,8 +76,7 @@ class Overload:
     """A signature with the function behind it.
 
     `nulls` False means: null for any null argument, without a call. `result` computes a result type that the text of
-    the signature cannot say. `make` gives the function for the types of a call; `call` is not used then. `common`
-    widens all DECIMAL arguments to the result's type.
+    the signature cannot say. `make` gives the function for the types of a call; `call` is not used then.
     """
 
     signature: Signature
@@ -85,7 +84,6 @@ class Overload:
     nulls: bool = False
     result: ReturnType | None = None
     make: Callable[[Sequence[SqlType]], Callable[..., Any]] | None = None
-    common: bool = False
     description: str = ""
 
 
@@ -167,8 +165,6 @@ def match(overload: Overload, args: Sequence[SqlType], casts: bool) -> Match | N
             return None
         wanted.append(target)
     returns = overload.result(wanted) if overload.result else filled(overload.signature.returns, bound)
-    if overload.common:
-        wanted = [returns if kind.base == "DECIMAL" else kind for kind in wanted]
     return Match(overload, tuple(wanted), returns, bound)
 
 

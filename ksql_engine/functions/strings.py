@@ -10,6 +10,7 @@ from typing import Any, Final
 from ksql_engine.functions.define import STRING, function, overload
 from ksql_engine.functions.signature import ScalarFunction
 
+_BLANK: Final = "".join(map(chr, range(33)))
 _UNICODE: Final = re.compile(r"\\u+([0-9a-fA-F]{4})")
 
 
@@ -87,6 +88,11 @@ def _instr_back(text: str, part: str, position: int, occurrence: int) -> int:
     return last + 2
 
 
+def _trim(text: str) -> str:
+    """Cut off spaces and control characters, as Java's `trim` does."""
+    return text.strip(_BLANK)
+
+
 def _initcap(text: str) -> str:
     return re.sub(r"\S+", lambda match: match.group()[:1].upper() + match.group()[1:].lower(), text)
 
@@ -160,7 +166,7 @@ FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
     ),
     function("ucase", "In upper case.", overload("STRING input -> STRING", str.upper), category=STRING),
     function("lcase", "In lower case.", overload("STRING input -> STRING", str.lower), category=STRING),
-    function("trim", "Without spaces at both ends.", overload("STRING input -> STRING", str.strip), category=STRING),
+    function("trim", "Without spaces at both ends.", overload("STRING input -> STRING", _trim), category=STRING),
     function(
         "lpad",
         "Filled on the left, or cut, to a length.",

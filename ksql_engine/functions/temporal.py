@@ -9,7 +9,7 @@ from typing import Final
 
 from ksql_engine.errors import EvaluationError
 from ksql_engine.functions.define import DATE_TIME, function, overload
-from ksql_engine.functions.java_time import format_time, parse_time, zone_of
+from ksql_engine.functions.java_time import format_time, parse_start, parse_time, zone_of
 from ksql_engine.functions.signature import Overload, ScalarFunction
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -51,6 +51,14 @@ def _format_date(days: int, pattern: str) -> str:
 
 def _parse_date(text: str, pattern: str) -> int:
     return (parse_time(text, pattern).replace(tzinfo=timezone.utc) - _EPOCH).days
+
+
+def _parse_day(text: str, pattern: str) -> int:
+    """Read a DATE from the start of a text. Raises EvaluationError when the text says a time of day."""
+    moment = parse_start(text, pattern).replace(tzinfo=timezone.utc)
+    if (moment - _EPOCH) % timedelta(days=1):
+        raise EvaluationError("Date format contains time field.")
+    return (moment - _EPOCH).days
 
 
 def _format_clock(millis: int, pattern: str) -> str:
@@ -156,7 +164,7 @@ FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
         "format_date", "A DATE as text in a pattern.", "DATE date, STRING formatPattern -> STRING", _format_date
     ),
     _patterned(
-        "parse_date", "Text in a pattern as a DATE.", "STRING formattedDate, STRING formatPattern -> DATE", _parse_date
+        "parse_date", "Text in a pattern as a DATE.", "STRING formattedDate, STRING formatPattern -> DATE", _parse_day
     ),
     _patterned(
         "format_time", "A TIME as text in a pattern.", "TIME time, STRING formatPattern -> STRING", _format_clock
