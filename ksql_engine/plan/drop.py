@@ -24,8 +24,10 @@ def plan_drop(statement: DropSource, metastore: Metastore) -> Source | None:
 
 
 def _check_unused(source: Source, metastore: Metastore) -> None:
-    readers = metastore.readers(source.name)
-    writers = [query_id for query_id in metastore.writers(source.name) if query_id != source.query_id]
+    readers, writers = (
+        [query_id for query_id in found if query_id != source.query_id]
+        for found in (metastore.readers(source.name), metastore.writers(source.name))
+    )
     if readers or writers:
         raise StatementError(
             f"Cannot drop {source.name}.\nThe following queries read from this source: [{', '.join(readers)}].\n"

@@ -288,7 +288,10 @@ def sources_of(step: Step) -> tuple[SourceStep, ...]:
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """A query made ready: its last step, what it yields, and for a persistent query its sink."""
+    """A query made ready: its last step, what it yields, and for a persistent query its sink.
+
+    Without `writes` the result is kept for pull queries alone, and nothing goes to the sink's topic.
+    """
 
     step: Step
     kind: str
@@ -298,6 +301,7 @@ class QueryPlan:
     limit: int | None = None
     sources: tuple[str, ...] = field(default=())
     window: WindowInfo | None = None
+    writes: bool = True
 
     def with_id(self, query_id: str) -> QueryPlan:
         """Return the plan whose sink names `query_id` as its writer."""

@@ -67,12 +67,12 @@ def plan_alter(statement: AlterSource, metastore: Metastore) -> Source:
         raise StatementError(
             f"Incompatible data source type is {source.kind}, but statement was ALTER {statement.kind}"
         )
-    if source.query_id is not None:
-        raise StatementError("ALTER command is not supported for CREATE ... AS statements.")
     if source.read_only:
         raise StatementError(
             f"Cannot alter {kind} '{source.name}': ALTER operations are not supported on source {kind}s."
         )
+    if source.query_id is not None:
+        raise StatementError("ALTER command is not supported for CREATE ... AS statements.")
     if source.value_format.schema_id is not None:
         raise StatementError(f"Cannot alter {kind} '{source.name}': its columns are those of a schema id.")
     _check_added(statement, source)

@@ -28,6 +28,7 @@ from ksql_engine.errors import KsqlError, NotReadyError, StatementError
 from ksql_engine.formats.factory import StandardFormats
 from ksql_engine.functions.registry import builtin_functions
 from ksql_engine.plan.declare import plan_source
+from ksql_engine.plan.materialise import materialises, plan_materialising
 from ksql_engine.plan.metastore import Metastore, QueryInfo
 from ksql_engine.plan.model import STREAM, QueryPlan, Source
 from ksql_engine.plan.replace import plan_alter
@@ -114,7 +115,10 @@ class Engine:
         self.sequence = command.sequence + 1
         statement = parse_statement(command.statement, self.metastore.types)
         if isinstance(statement, CreateSource):
-            self._put_source(plan_source(statement, self.metastore, command.properties))
+            source = plan_source(statement, self.metastore, command.properties)
+            self._put_source(source)
+            if command.query_id:
+                plans[command.query_id] = self._materialising(source, command.query_id, statement.text)
         elif isinstance(statement, (CreateAsSelect, InsertInto)) and command.query_id:
             plan = self._plan(statement, command.properties).with_id(command.query_id)
             self._note_query(command.query_id, plan, statement.text, isinstance(statement, CreateAsSelect))
@@ -171,11 +175,11 @@ class Engine:
         self.sequence += 1
         return number
 
-    def create_source(self, text: str, source: Source, properties: Mapping[str, str]) -> None:
+    def create_source(self, text: str, source: Source, properties: Mapping[str, str]) -> str | None:
         """Make a declared source: its topic where asked, its schemas, then the source. The caller holds the lock.
 
-        `text` is the statement with all its columns. Raises StatementError when the topic is missing and PARTITIONS is
-        not given.
+        `text` is the statement with all its columns. Returns the id of the query behind a SOURCE TABLE, else None.
+        Raises StatementError when the topic is missing and PARTITIONS is not given.
         """
         found = self.topics.find(source.topic)
         if found is None and source.partitions is None:
@@ -188,9 +192,20 @@ class Engine:
         if source.partitions is not None:
             self.ensure_topic(source, source.partitions, source.replicas or 1)
         self.formats.register_new(source)
-        self.record(text, properties=properties)
+        query_id = f"CST_{source.name}_{self.sequence}" if materialises(source) else None
+        self.record(text, query_id, properties)
         self._put_source(source)
         self._learn_partitions([source.name])
+        if query_id is not None:
+            plan = self._materialising(self.metastore.source(source.name), query_id, text)
+            self._run(query_id, plan, properties, start=True)
+        return query_id
+
+    def _materialising(self, source: Source, query_id: str, text: str) -> QueryPlan:
+        """Note the query that keeps the rows of a SOURCE TABLE, and return its plan."""
+        plan = plan_materialising(source).with_id(query_id)
+        self._note_query(query_id, plan, text, owns_sink=True)
+        return plan
 
     def _learn_partitions(self, names: Iterable[str]) -> None:
         """Note how many partitions the topics of these sources have: a join needs the same number on both sides."""

@@ -128,8 +128,9 @@ class QueryTask:
         sink = self._broker.sink(self._stop.is_set)
         self._send = sink.send
         try:
-            self._encode = encoder(self.parts.sink, self._formats)
-            outputs = Outputs(self._emit, self._report, self._rejected)
+            writes = self.parts.plan.writes
+            self._encode = encoder(self.parts.sink, self._formats) if writes else _no_session
+            outputs = Outputs(self._emit if writes else _kept, self._report, self._rejected)
             self._pipeline = pipeline = Pipeline(
                 self.parts.plan, self._formats, self.state, outputs, cached=self.parts.cached
             )
@@ -197,6 +198,10 @@ class QueryTask:
     def _log(self, entry: bytes) -> None:
         now = time.time_ns() // 1_000_000
         self._send(Message(self._settings.processing_log_topic, None, entry, now))
+
+
+def _kept(_key: Row, _value: Row | None, _time_ms: int) -> None:
+    """Pass nothing on: the result is in the state."""
 
 
 def _no_session(*_args: object) -> NoReturn:

@@ -141,13 +141,14 @@ class StatementRunner:
         whole = infer_columns(statement, self._engine.registry, config)
         source = plan_source(whole, self._engine.metastore, config)
         text = statement.text if whole is statement else source_text(whole)
-        self._engine.create_source(text, source, config)
+        query_id = self._engine.create_source(text, source, config)
         kind = statement.kind.lower()
         return entities.command_status(
             statement.text,
             f"{kind}/`{statement.name}`/create",
-            f"{kind.capitalize()} created",
+            f"Created query with ID {query_id}" if query_id else f"{kind.capitalize()} created",
             self._engine.sequence - 1,
+            query_id,
         )
 
     def _existing(self, statement: CreateSource | CreateAsSelect) -> Entity | None:
