@@ -54,8 +54,9 @@ def aggregation(
     args: list[tuple[str, Code]] = []
     slots: list[tuple[int, int]] = []
     for call in calls:
-        codes = [compiler.code(arg) for arg in call.args]
-        constants = [arg.value if isinstance(arg, ast.Literal) else None for arg in call.args]
+        given_args = arguments(call)
+        codes = [compiler.code(arg) for arg in given_args]
+        constants = [arg.value if isinstance(arg, ast.Literal) else None for arg in given_args]
         given = Arguments([code.type for code in codes], constants, functions.config)
         aggregator = functions.aggregates[call.name].aggregator(given)
         slots.append((len(args), aggregator.values))
@@ -69,6 +70,11 @@ def aggregation(
             "handle. Please remove the function or change the format."
         )
     return Aggregation(tuple(calls), tuple(aggregators), tuple(args), tuple(slots))
+
+
+def arguments(call: ast.Call) -> tuple[ast.Expr, ...]:
+    """Return what a call aggregates: without arguments, or of `*`, the rows' times, except that COUNT takes rows."""
+    return call.args if call.args or call.name == "COUNT" else (ast.ColumnRef(None, "ROWTIME"),)
 
 
 def _check_table(calls: Sequence[ast.Call], aggregators: Sequence[Aggregator]) -> None:

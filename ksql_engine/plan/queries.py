@@ -12,7 +12,7 @@ from ksql_engine.expressions.code import Code
 from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import compile_projection
 from ksql_engine.functions.registry import FunctionRegistry
-from ksql_engine.plan.aggregation import aggregate_calls, refuse_loose
+from ksql_engine.plan.aggregation import aggregate_calls, arguments, refuse_loose
 from ksql_engine.plan.exploding import exploded
 from ksql_engine.plan.filtering import code_errors, filtered
 from ksql_engine.plan.grouping import group
@@ -51,7 +51,7 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     if target is not None:
         _check_sources(query, metastore)
     relation = _rows(query, metastore, functions)
-    check_window(query, relation.scope)
+    check_window(query, relation.scope, functions.config)
     has_filter = query.where is not None
     if query.where is not None:
         relation = filtered(relation, query.where, functions, "WHERE")
@@ -80,8 +80,8 @@ def _rows(query: Query, metastore: Metastore, functions: FunctionRegistry) -> Re
     refs = [query.source, *(join.right for join in query.joins)]
     sources = [(ref, metastore.source(ref.name)) for ref in refs]
     if query.joins:
-        return join_sources(sources, query.joins, functions, _uses_pseudo(query))
-    return source_relation(sources[0][1], query.source.alias, _uses_pseudo(query))
+        return join_sources(sources, query.joins, functions, _uses_pseudo(query, functions))
+    return source_relation(sources[0][1], query.source.alias, _uses_pseudo(query, functions))
 
 
 def _check_supported(query: Query) -> None:
@@ -98,12 +98,14 @@ def _check_sources(query: Query, metastore: Metastore) -> None:
             raise StatementError("KSQL does not support persistent queries on windowed tables.")
 
 
-def _uses_pseudo(query: Query) -> bool:
-    expressions = [item.expression for item in query.items] + [query.where, query.having]
-    expressions += [*query.group_by, *query.partition_by, *(join.condition for join in query.joins)]
+def _uses_pseudo(query: Query, functions: FunctionRegistry) -> bool:
+    named = [*(item.expression for item in query.items), query.where, query.having]
+    named += [*query.group_by, *query.partition_by, *(join.condition for join in query.joins)]
+    expressions = [expr for expr in named if expr is not None]
     if query.joins and query.partition_by and any(item.expression is None for item in query.items):
         return True
-    return any(ref.name in PSEUDO_NAMES for expr in expressions if expr is not None for ref in references(expr))
+    expressions += [arg for call in aggregate_calls(expressions, functions) for arg in arguments(call)]
+    return any(ref.name in PSEUDO_NAMES for expr in expressions for ref in references(expr))
 
 
 def _check_ungrouped(query: Query, selected: Sequence[Selected], functions: FunctionRegistry) -> None:

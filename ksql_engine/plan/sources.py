@@ -18,6 +18,7 @@ from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import TABLE, FormatSpec, QueryPlan, Source
 from ksql_engine.plan.queries import plan_query
 from ksql_engine.plan.replace import check_replacement
+from ksql_engine.plan.windows import sink_retention
 from ksql_engine.types import SqlType
 
 
@@ -61,7 +62,7 @@ def _sink(statement: CreateAsSelect, plan: QueryPlan, left: Source, config: Conf
         partitions=with_clause.integer(properties, "PARTITIONS"),
         replicas=with_clause.integer(properties, "REPLICAS"),
         window=plan.window,
-        retention_ms=with_clause.integer(properties, "RETENTION_MS"),
+        retention_ms=sink_retention(with_clause.integer(properties, "RETENTION_MS"), statement.query.window),
     )
 
 

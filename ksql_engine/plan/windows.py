@@ -10,6 +10,7 @@ from ksql_engine.dialect.cursor import UNIT_MILLIS
 from ksql_engine.dialect.statements import Properties, Query, Window
 from ksql_engine.errors import StatementError
 from ksql_engine.expressions.scope import Scope, ScopeColumn
+from ksql_engine.plan.config import Config, flag
 from ksql_engine.plan.model import WINDOW_BOUNDS, Source, WindowInfo, Windowing
 from ksql_engine.plan.select import references
 from ksql_engine.types import BIGINT
@@ -18,6 +19,7 @@ TYPE_PROPERTY, SIZE_PROPERTY = "WINDOW_TYPE", "WINDOW_SIZE"
 WINDOW_PROPERTIES: Final = frozenset({TYPE_PROPERTY, SIZE_PROPERTY})
 _KINDS: Final = ("SESSION", "HOPPING", "TUMBLING")
 _DAY: Final = 86_400_000
+_TOPIC_RETENTION: Final = 7 * _DAY  # what a broker keeps when nothing is said
 
 
 def declared_window(properties: Properties) -> WindowInfo | None:
@@ -104,6 +106,13 @@ def _check_times(window: Window) -> None:
         )
 
 
+def sink_retention(declared: int | None, window: Window | None) -> int | None:
+    """Return the retention (ms) of a query's topic, None for the broker's: at least the RETENTION of its windows."""
+    if window is None or window.retention is None:
+        return declared
+    return max(declared if declared is not None else _TOPIC_RETENTION, window.retention)
+
+
 def window_text(window: Windowing) -> str:
     """Return what must stay the same for a replaced query to go on with the state of a WINDOW clause."""
     final = " FINAL" if window.final else ""
@@ -127,8 +136,12 @@ def refuse_bounds(expressions: Sequence[Expr]) -> None:
             )
 
 
-def check_window(query: Query, scope: Scope) -> None:
-    """Raise StatementError when a query's WINDOW clause, or its EMIT FINAL, has nothing to work on."""
+def check_window(query: Query, scope: Scope, config: Config) -> None:
+    """Raise StatementError when a query's WINDOW clause, or its EMIT FINAL, has nothing to work on or is turned off."""
+    if query.emit == "FINAL" and not flag(config, "ksql.suppress.enabled", default=True):
+        raise StatementError(
+            "Suppression is currently disabled. You can enable it by setting ksql.suppress.enabled to true"
+        )
     if query.window is None:
         if query.emit == "FINAL":
             raise StatementError("EMIT FINAL is only supported for windowed aggregations.")

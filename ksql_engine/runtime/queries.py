@@ -168,7 +168,7 @@ class PushQueries:
         engine = self._engine
         engine.check_ready()
         with engine.lock:
-            plan = plan_query(query, engine.metastore, engine.functions, None).plan
+            plan = plan_query(query, engine.metastore, engine.functions.with_config(properties), None).plan
             topics = [engine.metastore.source(name).topic for name in plan.sources]
         reset = properties.get("auto.offset.reset", engine.settings.auto_offset_reset)
         pushed = PushQuery(engine, plan, tuple(topics) if reset == "latest" else ())

@@ -5,13 +5,22 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+from ksql_engine.errors import StatementError
 from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Config
 from ksql_engine.types import array_type
 
 
 def _limit(name: str, config: Config) -> int:
-    """Return how many values an array takes: the rest is ignored. A negative limit is none."""
-    limit = int(config.get(f"ksql.functions.{name.lower()}.limit", -1))
+    """Return how many values an array takes: the rest is ignored. A negative limit is none.
+
+    Raises StatementError when the property is not a number.
+    """
+    setting = f"ksql.functions.{name.lower()}.limit"
+    given = config.get(setting, -1)
+    try:
+        limit = int(given)
+    except ValueError:
+        raise StatementError(f"Invalid value {given} for configuration {setting}: Not a number of type INT") from None
     return limit if limit >= 0 else sys.maxsize
 
 
