@@ -90,7 +90,7 @@ def join_sources(
 def _leaf(alias: str, source: Source, pseudo: bool) -> _Rows:
     schema = source.schema
     held = [ScopeColumn(alias, column.name, column.type, "", is_key=True) for column in schema.key]
-    held += [ScopeColumn(alias, name, BIGINT, "", hidden=True) for name in WINDOW_BOUNDS] if source.window else []
+    held += [ScopeColumn(alias, name, BIGINT, "") for name in WINDOW_BOUNDS] if source.window else []
     held += [ScopeColumn(alias, column.name, column.type, "") for column in source.row_columns]
     held += [ScopeColumn(alias, name, kind, "", hidden=True) for name, kind in PSEUDO] if pseudo else []
     columns = tuple(replace(column, code=f"v[{place}]") for place, column in enumerate(held))
@@ -240,7 +240,8 @@ class _Planner:
             )
         if join.kind in ("RIGHT", "FULL"):
             raise StatementError(f"{join.kind} OUTER JOIN on a foreign key is not supported")
-        check_windows(left.left, right.left)
+        if left.left.window is not None or right.left.window is not None:
+            raise StatementError("Foreign-key table-table joins are not supported on windowed tables.")
         step = ForeignJoinStep(
             SideStep(left.step, whole=True, key=None, table=True),
             SideStep(right.step, whole=True, key=None, table=True),
