@@ -58,10 +58,11 @@ class Subscript(Expr):
 
 @dataclass(frozen=True)
 class Call(Expr):
-    """A function call; the name is in upper case."""
+    """A function call; the name is in upper case. `star` says that `*` is written for no arguments."""
 
     name: str
     args: tuple[Expr, ...]
+    star: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

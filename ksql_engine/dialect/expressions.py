@@ -257,7 +257,7 @@ def _call(cursor: Cursor) -> ast.Expr:
     cursor.expect_symbol("(")
     if cursor.take_symbol("*"):
         cursor.expect_symbol(")")
-        return ast.Call(name, ())
+        return ast.Call(name, (), star=True)
     args: list[ast.Expr] = []
     while not cursor.is_symbol(")"):
         args.append(_argument(cursor))

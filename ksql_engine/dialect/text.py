@@ -76,7 +76,7 @@ _WRITERS: Final[dict[type, Callable[[Any], str]]] = {
     ast.ColumnRef: _column,
     ast.Dereference: lambda e: f"{expression_text(e.base)}->{name_text(e.name)}",
     ast.Subscript: lambda e: f"{expression_text(e.base)}[{expression_text(e.index)}]",
-    ast.Call: lambda e: f"{e.name}({_list(e.args)})",
+    ast.Call: lambda e: f"{e.name}({'*' if e.star else _list(e.args)})",
     ast.Lambda: _lambda,
     ast.Arithmetic: _binary,
     ast.Negate: lambda e: f"-{expression_text(e.operand)}",

@@ -11,6 +11,7 @@ from ksql_engine.errors import StatementError
 from ksql_engine.expressions.code import Code
 from ksql_engine.expressions.compiler import Compiler
 from ksql_engine.expressions.rows import compile_projection
+from ksql_engine.expressions.scope import Scope
 from ksql_engine.functions.registry import FunctionRegistry
 from ksql_engine.plan.aggregation import aggregate_calls, arguments, refuse_loose
 from ksql_engine.plan.exploding import exploded
@@ -36,10 +37,15 @@ from ksql_engine.plan.windows import check_window, with_bounds
 
 @dataclass(frozen=True)
 class Planned:
-    """A planned SELECT: the plan without a sink, and its leftmost source (whose formats a sink inherits)."""
+    """A planned SELECT: the plan without a sink, and its leftmost source (whose formats a sink inherits).
+
+    `selected` and `scope` are its items and the names they use, before any grouping.
+    """
 
     plan: QueryPlan
     left: Source
+    selected: tuple[Selected, ...]
+    scope: Scope
 
 
 def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, target: str | None) -> Planned:
@@ -58,6 +64,7 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     scope = with_bounds(relation.scope) if query.window is not None else relation.scope
     check_names(query.items, persistent=target is not None, joined=relation.joined)
     selected = expand(query.items, scope, relation.joined, query.partition_by, functions)
+    items = tuple(selected)
     relation, selected = exploded(relation, selected, functions, grouped=bool(query.group_by))
     if query.group_by:
         done = group(relation, query, selected, functions)
@@ -72,7 +79,7 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     step, schema = _project(relation, selected, functions, target)
     names = [query.source.name, *(join.right.name for join in query.joins)]
     plan = QueryPlan(step, relation.kind, schema, None, has_filter, query.limit, tuple(names), relation.window)
-    return Planned(plan, relation.left)
+    return Planned(plan, relation.left, items, scope)
 
 
 def _rows(query: Query, metastore: Metastore, functions: FunctionRegistry) -> Relation:

@@ -16,8 +16,9 @@ from ksql_engine.plan.config import NO_CONFIG, Config
 from ksql_engine.plan.format_rules import check_formats, check_wrapping
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import TABLE, FormatSpec, QueryPlan, Source
-from ksql_engine.plan.queries import plan_query
+from ksql_engine.plan.queries import Planned, plan_query
 from ksql_engine.plan.replace import check_replacement
+from ksql_engine.plan.statement_text import create_as_text
 from ksql_engine.plan.windows import sink_retention
 from ksql_engine.types import SqlType
 
@@ -36,19 +37,23 @@ def plan_create_as(
             f"Invalid result type. Your SELECT query produces a {plan.kind}. Please use "
             f"CREATE {plan.kind} AS SELECT statement instead."
         )
-    sink = _sink(statement, plan, planned.left, config)
+    sink = _sink(statement, planned, config)
     existing = metastore.sources.get(sink.name)
     if existing is not None and statement.or_replace:
         check_replacement(existing, sink)
     return replace(plan, sink=sink)
 
 
-def _sink(statement: CreateAsSelect, plan: QueryPlan, left: Source, config: Config) -> Source:
-    properties = statement.properties
+def _sink(statement: CreateAsSelect, planned: Planned, config: Config) -> Source:
+    properties, plan, left = statement.properties, planned.plan, planned.left
     value = with_clause.value_format(properties, left.value_format, settings.wraps_single_values(config))
     check_wrapping(properties, value, plan.schema)
     key = _key_format(statement, plan, left, config)
-    check_formats(key, value, plan.schema)
+    try:
+        check_formats(key, value, plan.schema)
+    except StatementError as error:
+        text = create_as_text(statement, planned.selected, planned.scope)
+        raise StatementError(f"{error}\nStatement: {text}") from error
     topic = properties.get("KAFKA_TOPIC", settings.topic_prefix(config) + statement.name)
     return Source(
         statement.name,
