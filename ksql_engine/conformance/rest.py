@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from ksql_engine.conformance.rest_server import MemoryServer, read_items, wait_until_settled
-from ksql_engine.dialect.parser import split_statements
+from ksql_engine.dialect.parser import parse_statement, split_statements
+from ksql_engine.dialect.statements import CreateAsSelect, CreateSource, CreateType
 from ksql_engine.driver.cases import Case, expand
 from ksql_engine.driver.compare import difference
 from ksql_engine.driver.registry import MemoryRegistry
@@ -18,6 +19,7 @@ from ksql_engine.driver.topic_data import TopicData
 from ksql_engine.errors import KsqlError
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.memory_broker import MemoryBroker
+from ksql_engine.types import SqlType
 
 Answer = Mapping[str, Any]
 
@@ -87,7 +89,7 @@ class _Run:
         if answer.status != 200:
             return self._failure(answer.status, found)
         admin = [one["admin"] for one in case.responses if "admin" in one]
-        problem = _subset(found, admin, "statements")
+        problem = _subset(found, admin, "statements") if case.responses else None
         if problem:
             return problem
         if not case.query_first:
@@ -103,9 +105,26 @@ class _Run:
         register_schemas(self._registry, self._case.topics)
         for topic in self._case.topics:
             self._broker.topics.ensure(topic["name"], int(topic.get("partitions", 1)), 1, {})
-        for record in (*self._case.inputs, *self._case.outputs):
-            if self._broker.topics.find(record["topic"]) is None:
-                self._broker.topics.ensure(record["topic"], 1, 1, {})
+        for name in self._topics_named():
+            if self._broker.topics.find(name) is None:
+                self._broker.topics.ensure(name, 1, 1, {})
+
+    def _topics_named(self) -> list[str]:
+        """Return the topics that records and statements name, without those that a statement makes."""
+        found = dict.fromkeys(record["topic"] for record in (*self._case.inputs, *self._case.outputs))
+        types: dict[str, SqlType] = {}
+        for text in split_statements(self._case.statements):
+            statement = parse_statement(text, types)
+            if isinstance(statement, CreateType):
+                types[statement.name] = statement.type
+            if not isinstance(statement, (CreateSource, CreateAsSelect)):
+                continue
+            topic = str(statement.properties.get("KAFKA_TOPIC", statement.name))
+            if "PARTITIONS" in statement.properties or isinstance(statement, CreateAsSelect):
+                found.pop(topic, None)
+            else:
+                found[topic] = None
+        return list(found)
 
     def _data(self, topic: str) -> TopicData:
         declared = next((one for one in self._case.topics if one["name"] == topic), None)
