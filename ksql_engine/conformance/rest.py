@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from ksql_engine.conformance.rest_server import MemoryServer, read_items, wait_until_settled
 from ksql_engine.dialect.parser import parse_statement, split_statements
@@ -21,6 +21,7 @@ from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.memory_broker import MemoryBroker
 from ksql_engine.types import SqlType
 
+_PARTITIONS: Final = 4
 Answer = Mapping[str, Any]
 
 
@@ -89,7 +90,8 @@ class _Run:
         if answer.status != 200:
             return self._failure(answer.status, found)
         admin = [one["admin"] for one in case.responses if "admin" in one]
-        problem = _subset(found, admin, "statements") if case.responses else None
+        shown = found[: len(admin)] if case.error is not None else found
+        problem = _subset(shown, admin, "statements") if case.responses else None
         if problem:
             return problem
         if not case.query_first:
@@ -104,17 +106,21 @@ class _Run:
     def _prepare(self) -> None:
         register_schemas(self._registry, self._case.topics)
         for topic in self._case.topics:
-            self._broker.topics.ensure(topic["name"], int(topic.get("partitions", 1)), 1, {})
+            self._broker.topics.ensure(topic["name"], int(topic.get("partitions", _PARTITIONS)), 1, {})
         for name in self._topics_named():
             if self._broker.topics.find(name) is None:
-                self._broker.topics.ensure(name, 1, 1, {})
+                self._broker.topics.ensure(name, _PARTITIONS, 1, {})
 
     def _topics_named(self) -> list[str]:
         """Return the topics that records and statements name, without those that a statement makes."""
         found = dict.fromkeys(record["topic"] for record in (*self._case.inputs, *self._case.outputs))
         types: dict[str, SqlType] = {}
         for text in split_statements(self._case.statements):
-            statement = parse_statement(text, types)
+            try:
+                statement = parse_statement(text, types)
+            except KsqlError:
+                # What cannot be read is the server's to refuse.
+                break
             if isinstance(statement, CreateType):
                 types[statement.name] = statement.type
             if not isinstance(statement, (CreateSource, CreateAsSelect)):
@@ -137,7 +143,10 @@ class _Run:
         wait_until_settled(self._engine, self._broker)
 
     def _query(self, text: str, wanted: Sequence[Answer] | None) -> str | None:
-        answer = self._server.post("/query", {"ksql": text, "streamsProperties": dict(self._case.properties)})
+        answer = self._server.post(
+            "/query",
+            {"ksql": text, "streamsProperties": {name: str(value) for name, value in self._case.properties.items()}},
+        )
         if answer.status != 200:
             return self._failure(answer.status, json.loads(answer.read()))
         if self._case.query_first:

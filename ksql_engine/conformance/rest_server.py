@@ -24,6 +24,8 @@ from ksql_engine.runtime.memory_broker import MemoryBroker
 from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.server.app import make_app
 
+# Every change of a table shows, and push queries may be of either kind, as where the cases come from.
+_PROPERTIES: Final = {"ksql.streams.cache.max.bytes.buffering": "0", "ksql.query.push.v2.enabled": "true"}
 _SETTLE_SECONDS: Final = 5.0
 _CLIENT_SECONDS: Final = 8.0
 
@@ -56,7 +58,8 @@ class MemoryServer:
         """Serve a new engine over an empty broker in memory."""
         broker = MemoryBroker()
         with tempfile.TemporaryDirectory() as folder:
-            settings = EngineSettings("", Path(folder), commit_interval_ms=10, properties=properties)
+            given = {**_PROPERTIES, **properties}
+            settings = EngineSettings("", Path(folder), commit_interval_ms=10, properties=given)
             engine = Engine(settings, broker, MemoryRegistry())
             engine.start()
             self._app = make_app(engine)

@@ -6,7 +6,7 @@ from ksql_engine.dialect.ast import Expr
 from ksql_engine.dialect.cursor import Cursor
 from ksql_engine.dialect.expressions import parse_expression, parse_value
 from ksql_engine.dialect.statements import JoinClause, Query, SelectItem, SourceRef, Window
-from ksql_engine.dialect.tokens import INTEGER
+from ksql_engine.dialect.tokens import INTEGER, QUOTED, WORD
 from ksql_engine.errors import PrepareError, StatementError
 
 _DAY = 86_400_000
@@ -38,9 +38,13 @@ def _clauses(cursor: Cursor, items: tuple[SelectItem, ...], source: SourceRef, j
 
 
 def _limit(cursor: Cursor) -> int:
+    negative = cursor.take_symbol("-")
+    if cursor.token.kind in (WORD, QUOTED):
+        raise cursor.refuse("")
     if cursor.token.kind != INTEGER:
         raise PrepareError("Value must be integer for command: LIMIT")
-    return cursor.integer()
+    count = cursor.integer()
+    return -count if negative else count
 
 
 def _item(cursor: Cursor) -> SelectItem:

@@ -68,7 +68,7 @@ class Pipeline:
         self._count = 0
         self._current = Current()
         self._result: TableResult | None = None
-        if plan.kind == TABLE and plan.sink is not None:
+        if plan.kind == TABLE and (plan.sink is not None or plan.has_filter):
             self._result = TableResult(emit, state, cached, not plan.has_filter)
             emit = self._result.process
         self._build(plan.step, emit)

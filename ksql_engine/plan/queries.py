@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ksql_engine.dialect.ast import Literal
 from ksql_engine.dialect.statements import Query
 from ksql_engine.dialect.text import expression_text
 from ksql_engine.errors import StatementError
@@ -32,7 +33,8 @@ from ksql_engine.plan.partitioning import partition
 from ksql_engine.plan.relation import Relation, source_relation
 from ksql_engine.plan.result_keys import split_keys
 from ksql_engine.plan.select import Selected, check_names, expand, references
-from ksql_engine.plan.windows import check_window, with_bounds
+from ksql_engine.plan.windows import check_window, with_bounds, with_visible_bounds
+from ksql_engine.types import INTEGER
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,16 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     _check_supported(query)
     if target is not None:
         _check_sources(query, metastore)
+    if target is None:
+        query = _grouped_as_one(query, functions)
     relation = _rows(query, metastore, functions)
     check_window(query, relation.scope, functions.config)
     has_filter = query.where is not None
     if query.where is not None:
         relation = filtered(relation, query.where, functions, "WHERE")
     scope = with_bounds(relation.scope) if query.window is not None else relation.scope
+    if target is None and query.window is None:
+        scope = with_visible_bounds(scope)
     check_names(query.items, persistent=target is not None, joined=relation.joined)
     selected = expand(query.items, scope, relation.joined, query.partition_by, functions)
     items = tuple(selected)
@@ -80,6 +86,14 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     names = [query.source.name, *(join.right.name for join in query.joins)]
     plan = QueryPlan(step, relation.kind, schema, None, has_filter, query.limit, tuple(names), relation.window)
     return Planned(plan, relation.left, items, scope)
+
+
+def _grouped_as_one(query: Query, functions: FunctionRegistry) -> Query:
+    """Return a push query with aggregates and no GROUP BY as one whose rows are all in one group."""
+    items = [item.expression for item in query.items if item.expression is not None]
+    if query.group_by or query.partition_by or not aggregate_calls(items, functions):
+        return query
+    return replace(query, group_by=(Literal(1, INTEGER),))
 
 
 def _rows(query: Query, metastore: Metastore, functions: FunctionRegistry) -> Relation:

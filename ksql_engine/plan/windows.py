@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ksql_engine.dialect.ast import Expr
@@ -124,6 +125,12 @@ def with_bounds(scope: Scope) -> Scope:
     owner = scope.columns[0].source if scope.columns else None
     bounds = [ScopeColumn(owner, name, BIGINT, "None", hidden=True) for name in WINDOW_BOUNDS]
     return Scope([*(column for column in scope.columns if column.name not in WINDOW_BOUNDS), *bounds], scope.clause)
+
+
+def with_visible_bounds(scope: Scope) -> Scope:
+    """Return `scope` with the window bounds of its sources among the columns of `*`, as clients see them."""
+    columns = [replace(column, hidden=False) if column.name in WINDOW_BOUNDS else column for column in scope.columns]
+    return Scope(columns, scope.clause)
 
 
 def refuse_bounds(expressions: Sequence[Expr]) -> None:

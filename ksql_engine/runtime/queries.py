@@ -6,7 +6,8 @@ import logging
 import queue
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from confluent_kafka import KafkaException
@@ -16,26 +17,33 @@ from ksql_engine.errors import KsqlError, StatementError, TooManyQueriesError
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.operators.pipeline import Outputs, Pipeline
 from ksql_engine.operators.result import RESULT
+from ksql_engine.plan.config import flag
 from ksql_engine.plan.model import TABLE, QueryPlan, sources_of
-from ksql_engine.plan.pull import PullPlan, plan_pull
+from ksql_engine.plan.pull import PullPlan, check_pull, plan_pull
 from ksql_engine.plan.queries import plan_query
+from ksql_engine.runtime.broker import InputFeed
 from ksql_engine.runtime.engine import Engine
-from ksql_engine.state.rocks import RocksStore
+from ksql_engine.state.rocks import Offsets, RocksStore
 from ksql_engine.state.store import MemoryState
 from ksql_engine.types import Row
 
 _LOG = logging.getLogger(__name__)
 _QUEUE_ROWS: Final = 1000
+_START_SECONDS: Final = 10.0
 _DONE: Final = object()
 
 
-def run_pull(engine: Engine, query: Query) -> tuple[PullPlan, Iterator[Row]]:
-    """Return the plan and the rows of a pull query. Raises StatementError."""
+def pulls_table(engine: Engine, query: Query) -> bool:
+    """Tell whether a pull query asks a table, not a stream. Raises StatementError."""
+    check_pull(query)
+    return engine.metastore.source(query.source.name).is_table
+
+
+def run_pull(engine: Engine, query: Query, properties: Mapping[str, str]) -> tuple[PullPlan, Iterator[Row]]:
+    """Return the plan and the rows of a pull query over a table. Raises StatementError."""
     with engine.lock:
-        plan = plan_pull(query, engine.metastore, engine.functions)
+        plan = plan_pull(query, engine.metastore, engine.functions, properties)
         task = engine.tasks.get(plan.source.query_id or "")
-    if plan.source.kind != TABLE:
-        raise StatementError(f"Pull queries on streams are not supported yet: `{plan.source.name}` is a stream.")
     store = task.state.store(RESULT) if task is not None else None
     if not isinstance(store, RocksStore):
         raise StatementError(f"The query that materialises `{plan.source.name}` is terminated")
@@ -43,8 +51,8 @@ def run_pull(engine: Engine, query: Query) -> tuple[PullPlan, Iterator[Row]]:
 
 
 def _pulled(plan: PullPlan, store: RocksStore) -> Iterator[Row]:
-    width = len(plan.source.schema.value)
-    held = store.scan() if plan.keys is None else (store.committed_value(key) for key in plan.keys)
+    width = len(plan.source.row_columns)
+    held = _held(plan, store)
     sent = 0
     for entry in held:
         if plan.limit is not None and sent >= plan.limit:
@@ -56,6 +64,15 @@ def _pulled(plan: PullPlan, store: RocksStore) -> Iterator[Row]:
         if plan.predicate is None or _holds(plan, key, row):
             yield plan.projection(key, row, _ignore)
             sent += 1
+
+
+def _held(plan: PullPlan, store: RocksStore) -> Iterator[Any]:
+    """Yield the rows that may be meant; those of a windowed key in the order of their windows."""
+    if plan.keys is None:
+        return store.scan()
+    if plan.source.window is None:
+        return map(store.committed_value, plan.keys)
+    return chain.from_iterable(map(store.committed_prefix, plan.keys))
 
 
 def _holds(plan: PullPlan, key: Row, row: Row) -> bool:
@@ -72,25 +89,41 @@ def _ignore(_message: str, _error: Exception) -> None:
 class PushQuery:
     """A query for one client: a thread that fills a bounded queue, so a slow client slows only itself."""
 
-    def __init__(self, engine: Engine, plan: QueryPlan, from_latest: tuple[str, ...]) -> None:
-        """Prepare; `start` runs it."""
-        self.query_id = f"transient_{'_'.join(plan.sources)}_{uuid.uuid4().int % 10**19}"
+    def __init__(
+        self,
+        engine: Engine,
+        plan: QueryPlan,
+        from_latest: tuple[str, ...],
+        *,
+        prefix: str = "transient",
+        until_end: bool = False,
+    ) -> None:
+        """Prepare; `start` runs it. With `until_end` it ends with the records that are there when it starts."""
+        self.query_id = f"{prefix}_{'_'.join(plan.sources)}_{uuid.uuid4().int % 10**19}"
         self.plan = plan
         self.error: str | None = None
         self._engine = engine
         self._from_latest = from_latest
         self._rows: queue.Queue[Any] = queue.Queue(_QUEUE_ROWS)
+        self._until_end = until_end
         self._stop = threading.Event()
+        self._reading = threading.Event()
         self._sent = 0
         self._thread = threading.Thread(target=self._run, name=self.query_id, daemon=True)
 
     def start(self) -> None:
-        """Start reading."""
+        """Start, and wait until it is settled where reading begins: records after this are seen."""
         self._thread.start()
+        self._reading.wait(_START_SECONDS)
 
     def close(self) -> None:
         """End the query; does not wait."""
         self._stop.set()
+
+    @property
+    def limited(self) -> bool:
+        """Whether the query has sent as many rows as its LIMIT allows."""
+        return self.plan.limit is not None and self._sent >= self.plan.limit
 
     def take(self, seconds: float) -> tuple[Row, Row | None] | None:
         """Return the next (key, value), or None when there is none yet. Raises StopIteration at the end."""
@@ -114,6 +147,7 @@ class PushQuery:
             _LOG.exception("%s failed", self.query_id)
             self.error = str(error)
         finally:
+            self._reading.set()
             self._put(_DONE)
 
     def _read(self) -> None:
@@ -123,7 +157,9 @@ class PushQuery:
         try:
             pipeline = Pipeline(plan, engine.formats, MemoryState(), Outputs(self._emit, _ignore, self._rejected))
             feed.start({}, self._from_latest)
-            while not self._finished():
+            ends = feed.ends() if self._until_end else None
+            self._reading.set()
+            while not self._finished() and not _at_end(feed, ends):
                 for message in feed.batch(0.0):
                     pipeline.process(message)
                     if self._finished():
@@ -132,7 +168,7 @@ class PushQuery:
             feed.close()
 
     def _finished(self) -> bool:
-        return self._stop.is_set() or (self.plan.limit is not None and self._sent >= self.plan.limit)
+        return self._stop.is_set() or self.limited
 
     def _emit(self, key: Row, value: Row | None, _time: int) -> None:
         if self._finished() or (value is None and self.plan.kind != TABLE):
@@ -154,6 +190,17 @@ class PushQuery:
         _LOG.info("%s: skipped a record of %s (%s): %s", self.query_id, message.topic, source, error)
 
 
+def _at_end(feed: InputFeed, ends: Offsets | None) -> bool:
+    """Tell whether a feed has read up to `ends`; never without them."""
+    return ends is not None and all(feed.positions.get(place, 0) >= end for place, end in ends.items())
+
+
+def _is_scalable(query: Query, properties: Mapping[str, str]) -> bool:
+    """Tell whether ksqlDB would serve a push query from the latest records of one that runs, and name it so."""
+    plain = not (query.joins or query.group_by or query.partition_by or query.window)
+    return plain and flag(properties, "ksql.query.push.v2.enabled", False)
+
+
 class PushQueries:
     """The push queries that are open."""
 
@@ -164,14 +211,17 @@ class PushQueries:
         self._lock = threading.Lock()
 
     def open(self, query: Query, properties: dict[str, str]) -> PushQuery:
-        """Start a push query. Raises StatementError, or TooManyQueriesError."""
+        """Start a push query, or a pull query over a stream. Raises StatementError, or TooManyQueriesError."""
         engine = self._engine
         engine.check_ready()
         with engine.lock:
             plan = plan_query(query, engine.metastore, engine.functions.with_config(properties), None).plan
             topics = [engine.metastore.source(name).topic for name in plan.sources]
         reset = properties.get("auto.offset.reset", engine.settings.auto_offset_reset)
-        pushed = PushQuery(engine, plan, tuple(topics) if reset == "latest" else ())
+        pull = query.emit is None
+        latest = tuple(topics) if reset == "latest" and not pull else ()
+        prefix = "SCALABLE_PUSH_QUERY" if latest and _is_scalable(query, properties) else "transient"
+        pushed = PushQuery(engine, plan, latest, prefix=prefix, until_end=pull)
         with self._lock:
             if len(self._open) >= engine.settings.max_push_queries:
                 raise TooManyQueriesError(

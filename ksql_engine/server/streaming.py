@@ -14,9 +14,10 @@ from ksql_engine.dialect.statements import PrintTopic, Query, SelectStatement
 from ksql_engine.dialect.variables import substitute
 from ksql_engine.errors import KsqlError, StatementError
 from ksql_engine.formats.json_format import json_encoder
-from ksql_engine.plan.model import Schema
+from ksql_engine.formats.window_keys import BOUNDS
+from ksql_engine.plan.model import WINDOW_BOUNDS, Schema
 from ksql_engine.runtime.engine import Engine
-from ksql_engine.runtime.queries import PushQueries, PushQuery, run_pull
+from ksql_engine.runtime.queries import PushQueries, PushQuery, pulls_table, run_pull
 from ksql_engine.server.statements import FailedStatement, Request
 from ksql_engine.types import Row
 
@@ -77,8 +78,8 @@ def _parsed(engine: Engine, text: str, request: Request) -> Query:
 async def _answer(engine: Engine, pushes: PushQueries, text: str, request: Request, make: Make) -> Response:
     query = _parsed(engine, text, request)
     try:
-        if query.emit is None:
-            plan, rows = await run_in_threadpool(run_pull, engine, query)
+        if query.emit is None and pulls_table(engine, query):
+            plan, rows = await run_in_threadpool(run_pull, engine, query, request.plain())
             shape = make("", plan.schema, plan.key_columns, False)
             return StreamingResponse(_pull_body(shape, rows), media_type=shape.media_type)
         pushed = await run_in_threadpool(pushes.open, query, request.plain())
@@ -117,8 +118,7 @@ async def _push_body(shape: _Shape, pushed: PushQuery, pushes: PushQueries) -> A
                 break
             if text:
                 yield text
-        limited = pushed.plan.limit is not None and pushed.error is None
-        yield shape.tail(pushed.error or ("Limit Reached" if limited else "Query Completed"))
+        yield shape.tail(pushed.error or ("Limit Reached" if pushed.limited else "Query Completed"))
     finally:
         pushes.close(pushed.query_id)
 
@@ -138,6 +138,8 @@ def _next(shape: _Shape, pushed: PushQuery) -> str | None:
 def _deleted(pushed: PushQuery, key: Row) -> Row:
     """Return a deleted row: its key columns where they are selected, else nulls."""
     names = {column.name: part for column, part in zip(pushed.plan.schema.key, key, strict=False)}
+    if pushed.plan.window is not None:
+        names.update(zip(WINDOW_BOUNDS, key[-BOUNDS:], strict=True))
     return tuple(names.get(column.name) for column in pushed.plan.schema.value)
 
 

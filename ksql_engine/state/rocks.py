@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +28,7 @@ Offsets = dict[tuple[str, int], int]
 _OFFSETS: Final = b"\x00offsets"
 _DELETED: Final = object()
 _CLEAN_ENTRIES: Final = 2000
+_SCAN_ENTRIES: Final = 500
 _MEMTABLE_BYTES: Final = 2 * 1024 * 1024
 
 
@@ -43,17 +46,20 @@ class RocksState:
             self._db = Rdict(str(folder), _options(cache))
         except Exception as error:
             raise StorageError(f"Cannot open the state in {folder}: {error}") from error
+        # The database refuses to be read by one thread while another writes; the query's own thread does either.
+        self._lock = threading.Lock()
         self._stores: dict[str, RocksStore] = {}
 
     def store(self, name: str) -> Store:
         """Return the store called `name`."""
         if name not in self._stores:
-            self._stores[name] = RocksStore(self._db, name.encode() + b"\x00")
+            self._stores[name] = RocksStore(self._db, name.encode() + b"\x00", self._lock)
         return self._stores[name]
 
     def offsets(self) -> Offsets:
         """Return the offsets of the last commit, empty before the first."""
-        data = self._db.get(_OFFSETS)
+        with self._lock:
+            data = self._db.get(_OFFSETS)
         held: Offsets = decode_value(data) if data is not None else {}
         return held
 
@@ -64,7 +70,8 @@ class RocksState:
             store.write_to(batch)
         batch.put(_OFFSETS, encode_value(dict(offsets)))
         try:
-            self._db.write(batch)
+            with self._lock:
+                self._db.write(batch)
         except Exception as error:
             raise StorageError(f"Cannot write the state in {self._folder}: {error}") from error
         for store in self._stores.values():
@@ -77,7 +84,8 @@ class RocksState:
 
     def close(self) -> None:
         """Close the database; it stays on disk."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     def destroy(self) -> None:
         """Close the database and remove its folder."""
@@ -88,9 +96,10 @@ class RocksState:
 class RocksStore:
     """One named part of a query's database: changes are held in memory until the commit."""
 
-    def __init__(self, db: Rdict, prefix: bytes) -> None:
-        """Use the keys of `db` that start with `prefix`."""
+    def __init__(self, db: Rdict, prefix: bytes, lock: threading.Lock) -> None:
+        """Use the keys of `db` that start with `prefix`; `lock` keeps readers in other threads from a commit."""
         self._db = db
+        self._lock = lock
         self._prefix = prefix
         self._changed: dict[bytes, Any] = {}
         self._clean: dict[bytes, Any] = {}
@@ -126,11 +135,8 @@ class RocksStore:
         self._changed[data] = value
 
     def scan(self) -> Iterator[Any]:
-        """Yield all committed values in the order of their keys' bytes."""
-        for key, value in self._db.items(from_key=self._prefix):
-            if not isinstance(key, bytes) or not key.startswith(self._prefix):
-                return
-            yield decode_value(value)
+        """Yield all committed values in the order of their keys' bytes; for readers in any thread."""
+        return self._committed_from(self._prefix, self._prefix[:-1] + b"\x01")
 
     def scan_range(self, start: Key, end: Key) -> list[Any]:
         """Return the values, uncommitted ones too, of start <= key < end in the order of their keys."""
@@ -156,8 +162,26 @@ class RocksStore:
 
     def committed_value(self, key: Key) -> Any:
         """Return the committed value, or None; for readers in other threads."""
-        stored = self._db.get(self._prefix + encode_key(key))
+        with self._lock:
+            stored = self._db.get(self._prefix + encode_key(key))
         return None if stored is None else decode_value(stored)
+
+    def committed_prefix(self, prefix: Key) -> Iterator[Any]:
+        """Yield the committed values of all keys that start with `prefix`; for readers in other threads."""
+        return self._committed_from(self._prefix + encode_key(prefix), self._prefix + after_prefix(prefix))
+
+    def _committed_from(self, start: bytes, end: bytes) -> Iterator[Any]:
+        """Yield values of start <= key < end, some at a time: a commit may come between."""
+        while True:
+            with self._lock:
+                found = list(islice(self._db.items(from_key=start), _SCAN_ENTRIES))
+            for key, value in found:
+                if not isinstance(key, bytes) or key >= end:
+                    return
+                yield decode_value(value)
+            if len(found) < _SCAN_ENTRIES:
+                return
+            start = bytes(found[-1][0]) + b"\x00"  # type: ignore[arg-type]  # raw mode has bytes only
 
     def write_to(self, batch: WriteBatch) -> None:
         """Add all changes to a batch."""

@@ -87,7 +87,7 @@ def test_errors_have_their_place(text: str, line: int, column: int) -> None:
         ("CREATE STREAM s (a DECIMAL(2, 3));", "line 1:27: DECIMAL precision must be >= scale: DECIMAL(2,3)"),
         ("SELECT 99999999999999999999 FROM s;", "line 1:9: Invalid numeric literal: 99999999999999999999"),
         ("SELECT 1.8E308 FROM s;", "line 1:9: Number overflows DOUBLE: 1.8E308"),
-        ("SELECT a FROM s LIMIT few;", "Value must be integer for command: LIMIT"),
+        ("SELECT a FROM s LIMIT 2.5;", "Value must be integer for command: LIMIT"),
         ("INSERT INTO s (a) VALUES (1, 2);", "Expected number columns and values to match: 1, 2"),
     ],
 )
