@@ -1,0 +1,136 @@
+"""Definitions in a running engine: what is durable, what is asserted, what a SOURCE TABLE answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ksql_engine.dialect.parser import parse_statement
+from ksql_engine.dialect.statements import SelectStatement
+from ksql_engine.driver.registry import MemoryRegistry
+from ksql_engine.operators.endpoints import Message
+from ksql_engine.runtime.engine import Engine
+from ksql_engine.runtime.memory_broker import MemoryBroker
+from ksql_engine.runtime.queries import run_pull
+from ksql_engine.runtime.settings import EngineSettings
+from ksql_engine.server.statements import FailedStatement, Request, StatementRunner
+
+RECORD = {"type": "record", "name": "line", "fields": [{"name": "sku", "type": "string"}]}
+
+
+@contextmanager
+def engine(folder: Path, broker: MemoryBroker, registry: MemoryRegistry) -> Iterator[Engine]:
+    made = Engine(EngineSettings(bootstrap="", state_dir=folder), broker, registry)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def execute(running: Engine, text: str, **properties: Any) -> list[dict[str, Any]]:
+    return StatementRunner(running).execute(text, Request(properties=properties))
+
+
+def pulled(running: Engine, text: str, count: int) -> list[Any]:
+    """Return the rows of a pull query, as soon as there are `count`."""
+    statement = parse_statement(text, running.metastore.types)
+    assert isinstance(statement, SelectStatement)
+    deadline = time.monotonic() + 10
+    while True:
+        rows = list(run_pull(running, statement.query)[1])
+        if len(rows) >= count or time.monotonic() > deadline:
+            return rows
+        time.sleep(0.02)
+
+
+def test_inferred_columns_are_kept_when_the_registry_changes(tmp_path: Path) -> None:
+    broker, registry = MemoryBroker(), MemoryRegistry()
+    broker.topics.ensure("lines", 1, 1, {})
+    registry.register("lines-value", RECORD)
+    create = "CREATE STREAM `l s` (h BYTES HEADER('it''s')) WITH (KAFKA_TOPIC='lines', VALUE_FORMAT='AVRO');"
+    with engine(tmp_path, broker, registry) as running:
+        execute(running, create)
+        before = running.metastore.sources["l s"]
+    registry.delete("lines-value")
+    with engine(tmp_path, broker, registry) as running:
+        after = running.metastore.sources["l s"]
+    assert str(after.schema) == str(before.schema) == "`SKU` STRING"
+    assert after.headers == before.headers
+
+
+def test_properties_and_added_columns_are_kept(tmp_path: Path) -> None:
+    broker, registry = MemoryBroker(), MemoryRegistry()
+    with engine(tmp_path, broker, registry) as running:
+        properties = {"ksql.persistence.default.format.value": "JSON", "ksql.persistence.wrap.single.values": "false"}
+        execute(running, "CREATE STREAM l (a INT) WITH (KAFKA_TOPIC='lines', PARTITIONS=1);", **properties)
+        answer = execute(running, "ALTER STREAM l ADD COLUMN b STRING;")[0]
+        assert answer["commandStatus"]["status"] == "SUCCESS"
+    with engine(tmp_path, broker, registry) as running:
+        source = running.metastore.sources["L"]
+    assert str(source.schema) == "`A` INTEGER, `B` STRING"
+    assert (source.value_format.name, source.value_format.wrap) == ("JSON", False)
+
+
+def test_a_declared_source_registers_its_schema_only_under_a_new_subject(tmp_path: Path) -> None:
+    broker, registry = MemoryBroker(), MemoryRegistry()
+    registry.register("known-value", RECORD)
+    with engine(tmp_path, broker, registry) as running:
+        execute(running, "CREATE STREAM a (x INT) WITH (KAFKA_TOPIC='known', VALUE_FORMAT='AVRO', PARTITIONS=1);")
+        execute(running, "CREATE STREAM b (x INT) WITH (KAFKA_TOPIC='new', VALUE_FORMAT='AVRO', PARTITIONS=1);")
+    known, new = registry.latest("known-value"), registry.latest("new-value")
+    assert known is not None
+    assert known.schema == RECORD
+    assert new is not None
+    assert new.schema["fields"] == [{"name": "X", "type": ["null", "int"], "default": None}]
+
+
+def test_a_source_table_answers_pull_queries_also_after_a_restart(tmp_path: Path) -> None:
+    broker, registry = MemoryBroker(), MemoryRegistry()
+    broker.topics.ensure("people", 1, 1, {})
+    for key, value in ((b"1", b"ann"), (b"2", b"bob"), (b"1", None), (b"3", b"eve")):
+        broker.memory.append(Message("people", key, value, 5))
+    with engine(tmp_path, broker, registry) as running:
+        create = "CREATE SOURCE TABLE p (id STRING PRIMARY KEY, name STRING) WITH (KAFKA_TOPIC='people', VALUE_FORMAT='KAFKA');"
+        assert execute(running, create)[0]["commandStatus"]["queryId"] == "CST_P_0"
+        assert sorted(pulled(running, "SELECT * FROM p;", 2)) == [("2", "bob"), ("3", "eve")]
+    with engine(tmp_path, broker, registry) as running:
+        assert pulled(running, "SELECT name FROM p WHERE id = '3';", 1) == [("eve",)]
+        with pytest.raises(FailedStatement, match="Cannot delete topic for read-only source: P"):
+            execute(running, "DROP TABLE p DELETE TOPIC;")
+        execute(running, "DROP TABLE p;")
+        assert not running.tasks
+    assert [topic.name for topic in broker.topics.all()] == ["default_ksql_processing_log", "people"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("ASSERT TOPIC t TIMEOUT 1 MILLISECONDS;", None),
+        ("ASSERT TOPIC t WITH (PARTITIONS=3) TIMEOUT 1 MILLISECONDS;", "For config partitions, expected 3 got 2"),
+        ("ASSERT NOT EXISTS TOPIC t TIMEOUT 1 MILLISECONDS;", "Topic t exists"),
+        ("ASSERT TOPIC u TIMEOUT 1 MILLISECONDS;", "Topic u does not exist"),
+        ("ASSERT TOPIC t WITH (RETENTION_MS=3) TIMEOUT 1 MILLISECONDS;", "Cannot assert unknown topic property"),
+        ("ASSERT SCHEMA SUBJECT 't-value' ID 1 TIMEOUT 1 MILLISECONDS;", None),
+        ("ASSERT SCHEMA ID 2 TIMEOUT 1 MILLISECONDS;", "Schema with id 2 does not exist"),
+        ("ASSERT NOT EXISTS SCHEMA SUBJECT 't-key' TIMEOUT 1 MILLISECONDS;", None),
+        ("ASSERT NOT EXISTS SCHEMA ID 1 TIMEOUT 1 MILLISECONDS;", "Schema with id 1 exists"),
+        ("ASSERT SCHEMA TIMEOUT 1 MILLISECONDS;", "Must define one of 'SUBJECT' or 'ID'"),
+    ],
+)
+def test_assertions(tmp_path: Path, statement: str, problem: str | None) -> None:
+    broker, registry = MemoryBroker(), MemoryRegistry()
+    broker.topics.ensure("t", 2, 1, {})
+    registry.register("t-value", RECORD)
+    with engine(tmp_path, broker, registry) as running:
+        if problem is None:
+            assert execute(running, statement)[0]["@type"] in ("assert_topic", "assert_schema")
+            return
+        with pytest.raises(FailedStatement, match=problem) as found:
+            execute(running, statement)
+    assert found.value.code in (40001, 41700)
