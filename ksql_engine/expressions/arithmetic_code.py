@@ -55,11 +55,19 @@ def _integers(writer: CodeWriter, op: str, sides: tuple[Code, Code], result: Sql
 
 
 def _doubles(writer: CodeWriter, op: str, left: Code, right: Code) -> Code:
-    a, b = (f"{writer.constant(float)}({side.text})" if side.type != DOUBLE else side.text for side in (left, right))
-    if op in "/%":
-        call = writer.constant(divide_doubles if op == "/" else remainder_doubles)
-        return Code(f"{call}({a}, {b})", DOUBLE, maybe_null=False)
-    return Code(f"({a} {op} {b})", DOUBLE, maybe_null=False)
+    """Python converts an integer beside a double as Java does; a decimal is converted here."""
+    a, b = (
+        f"{writer.constant(float)}({side.text})" if side.type.base == "DECIMAL" else side.text for side in (left, right)
+    )
+    if op == "%":
+        return Code(f"{writer.constant(remainder_doubles)}({a}, {b})", DOUBLE, maybe_null=False)
+    if op != "/":
+        return Code(f"({a} {op} {b})", DOUBLE, maybe_null=False)
+    by_zero = writer.constant(divide_doubles)
+    if not left.simple:
+        return Code(f"{by_zero}({a}, {b})", DOUBLE, maybe_null=False)
+    name = writer.temporary()
+    return Code(f"({a} / {name} if ({name} := {b}) else {by_zero}({a}, {name}))", DOUBLE, maybe_null=False)
 
 
 def _decimals(writer: CodeWriter, op: str, sides: tuple[Code, Code], result: SqlType) -> Code:

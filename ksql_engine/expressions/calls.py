@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ksql_engine.dialect import ast
 from ksql_engine.errors import EvaluationError, ExpressionTypeError
 from ksql_engine.expressions.code import Code
 from ksql_engine.expressions.java_maps import visited
-from ksql_engine.functions.signature import Match, bind, filled, lambda_argument
-from ksql_engine.types import NULL, SqlType
+from ksql_engine.functions.signature import GENERICS, Match, bind, filled, lambda_argument
+from ksql_engine.types import BYTES, NULL, SqlType
 
 if TYPE_CHECKING:
     from ksql_engine.expressions.compiler import Compiler
@@ -23,10 +23,26 @@ def call_code(compiler: Compiler, expr: ast.Call) -> Code:
     args = [compiler.code(arg) for arg in expr.args]
     found = compiler.functions.resolve(expr.name, [arg.type for arg in args])
     given = arguments(compiler, args, found)
+    inline = _INLINE.get(expr.name)
+    if inline is not None and found.returns != BYTES:
+        return inline(given, found.returns)
     call = compiler.constant(found.call)
     if found.overload.nulls:
         return Code(f"{call}({', '.join(arg.text for arg in given)})", found.returns)
     return compiler.unless_null(call, given, found.returns)
+
+
+def _concat(args: Sequence[Code], kind: SqlType) -> Code:
+    parts = [f"({arg.text} or '')" if arg.maybe_null else arg.text for arg in args]
+    return Code(f"({' + '.join(parts)})" if parts else "''", kind, maybe_null=False, safe=True)
+
+
+def _itself(args: Sequence[Code], kind: SqlType) -> Code:
+    return Code(args[0].text, kind, args[0].maybe_null, args[0].simple, args[0].safe)
+
+
+_INLINE: Final = {"CONCAT": _concat, "AS_VALUE": _itself}
+"""Functions that are operators in Python; their arguments do not raise."""
 
 
 def table_call_code(compiler: Compiler, expr: ast.Call) -> Code:
@@ -50,32 +66,33 @@ def _lambda_call(compiler: Compiler, expr: ast.Call) -> Code:
     ]
     found = compiler.functions.resolve(expr.name, kinds)
     plain = [compiler.guarded(code, "argument for function") for code in codes if code]
-    bodies: list[tuple[list[str], Code]] = []
-    for arg, param in zip(expr.args, found.params, strict=True):
-        if isinstance(arg, ast.Lambda):
-            bodies.append(_body(compiler, expr, arg, param, found))
+    lambdas = [(arg, param) for arg, param in zip(expr.args, found.params, strict=True) if isinstance(arg, ast.Lambda)]
+    names = [compiler.temporary() for _ in lambdas[0][0].params]
+    bodies = [_body(compiler, expr, (arg, param), names, found) for arg, param in lambdas]
     base = plain[0]
     returns = filled(found.overload.signature.returns, found.bound)
     write = _MAP_WRITERS if base.type.base == "MAP" else _ARRAY_WRITERS
-    return write[expr.name](compiler, plain, bodies, returns)
+    return write[expr.name](compiler, plain, (names, bodies), returns)
 
 
-def _body(compiler: Compiler, expr: ast.Call, arg: ast.Lambda, param: SqlType, found: Match) -> tuple[list[str], Code]:
-    """Return a lambda's parameter names and its code. Raises ExpressionTypeError when its result does not fit."""
+def _body(
+    compiler: Compiler, expr: ast.Call, given: tuple[ast.Lambda, SqlType], names: list[str], found: Match
+) -> Code:
+    """Return a lambda's code over `names`. Raises ExpressionTypeError when its result does not fit."""
+    arg, param = given
     inputs = [filled(kind, found.bound) for _, kind in param.fields]
-    names = [compiler.temporary() for _ in inputs]
     before = compiler.in_scope(
         {shown: Code(name, kind, simple=True) for shown, name, kind in zip(arg.params, names, inputs, strict=True)}
     )
     code = compiler.code(arg.body)
     compiler.leave(before)
     result = param.item or NULL
-    if not (bind(result, code.type, found.bound) if len(result.base) == 1 else result == code.type):
+    if not (bind(result, code.type, found.bound) if result.base in GENERICS else result == code.type):
         raise ExpressionTypeError(
             f"Function '{expr.name.lower()}' does not accept the lambda {compiler.shown(arg)}: "
             f"it returns {code.type}, expected {filled(result, found.bound)}."
         )
-    return names, code
+    return code
 
 
 def _unless_null(compiler: Compiler, base: Code, made: Any, kind: SqlType) -> Code:
@@ -84,31 +101,26 @@ def _unless_null(compiler: Compiler, base: Code, made: Any, kind: SqlType) -> Co
     return Code(f"(None if {first} is None else {made(again)})", kind)
 
 
-Bodies = list[tuple[list[str], Code]]
+Lambdas = tuple[list[str], list[Code]]
+"""The names of a lambda's parameters, and the code of each lambda over them."""
 
 
-def _transform_array(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
-    (name,), code = bodies[0]
+def _transform_array(compiler: Compiler, args: list[Code], lambdas: Lambdas, kind: SqlType) -> Code:
+    (name,), (code,) = lambdas
     return _unless_null(compiler, args[0], lambda items: f"[{code.text} for {name} in {items}]", kind)
 
 
-def _filter_array(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
-    (name,), code = bodies[0]
+def _filter_array(compiler: Compiler, args: list[Code], lambdas: Lambdas, kind: SqlType) -> Code:
+    (name,), (code,) = lambdas
     return _unless_null(compiler, args[0], lambda items: f"[{name} for {name} in {items} if {code.text}]", kind)
 
 
-def _transform_map(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
-    (key, value), key_code = bodies[0]
-    (key2, value2), value_code = bodies[1]
-    unique = compiler.constant(_unique)
-    helper = compiler.helper(
-        [
-            f"return {unique}([({key_code.text}, {value_code.text}) for ({key}, {value}), ({key2}, {value2}) in "
-            f"zip(items.items(), items.items())])"
-        ],
-        (("items", "{items}"),),
+def _transform_map(compiler: Compiler, args: list[Code], lambdas: Lambdas, kind: SqlType) -> Code:
+    (key, value), (key_code, value_code) = lambdas
+    unique, entry = compiler.constant(_unique), f"({key_code.text}, {value_code.text})"
+    return _unless_null(
+        compiler, args[0], lambda items: f"{unique}([{entry} for {key}, {value} in {items}.items()])", kind
     )
-    return _unless_null(compiler, args[0], lambda items: helper.replace("{items}", items), kind)
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
@@ -119,8 +131,8 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     return made
 
 
-def _filter_map(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
-    (key, value), code = bodies[0]
+def _filter_map(compiler: Compiler, args: list[Code], lambdas: Lambdas, kind: SqlType) -> Code:
+    (key, value), (code,) = lambdas
     return _unless_null(
         compiler,
         args[0],
@@ -129,20 +141,21 @@ def _filter_map(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlT
     )
 
 
-def _reduce_array(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
-    (state, name), code = bodies[0]
-    lines = [f"if items is None or {state} is None:", f"    return {state}", f"for {name} in items:"]
-    lines += [f"    {state} = {code.text}", f"return {state}"]
+def _reduce_array(compiler: Compiler, args: list[Code], lambdas: Lambdas, kind: SqlType) -> Code:
+    (state, name), (code,) = lambdas
+    return _reduced(compiler, args, state, [f"for {name} in items:", f"    {state} = {code.text}"], kind)
+
+
+def _reduce_map(compiler: Compiler, args: list[Code], lambdas: Lambdas, kind: SqlType) -> Code:
+    (state, key, value), (code,) = lambdas
+    loop = [f"for {key} in {compiler.constant(visited)}(items):", f"    {value} = items[{key}]"]
+    return _reduced(compiler, args, state, [*loop, f"    {state} = {code.text}"], kind)
+
+
+def _reduced(compiler: Compiler, args: list[Code], state: str, loop: list[str], kind: SqlType) -> Code:
+    lines = [f"if items is None or {state} is None:", f"    return {state}", *loop, f"return {state}"]
     return Code(compiler.helper(lines, (("items", args[0].text), (state, args[1].text))), kind)
 
 
-def _reduce_map(compiler: Compiler, args: list[Code], bodies: Bodies, kind: SqlType) -> Code:
-    (state, key, value), code = bodies[0]
-    lines = [f"if items is None or {state} is None:", f"    return {state}"]
-    lines += [f"for {key} in {compiler.constant(visited)}(items):", f"    {value} = items[{key}]"]
-    lines += [f"    {state} = {code.text}", f"return {state}"]
-    return Code(compiler.helper(lines, (("items", args[0].text), (state, args[1].text))), kind)
-
-
-_ARRAY_WRITERS = {"TRANSFORM": _transform_array, "FILTER": _filter_array, "REDUCE": _reduce_array}
-_MAP_WRITERS = {"TRANSFORM": _transform_map, "FILTER": _filter_map, "REDUCE": _reduce_map}
+_ARRAY_WRITERS: Final = {"TRANSFORM": _transform_array, "FILTER": _filter_array, "REDUCE": _reduce_array}
+_MAP_WRITERS: Final = {"TRANSFORM": _transform_map, "FILTER": _filter_map, "REDUCE": _reduce_map}

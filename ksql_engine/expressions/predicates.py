@@ -169,8 +169,11 @@ def in_code(compiler: Compiler, expr: ast.In) -> Code:
 def like_code(compiler: Compiler, expr: ast.Like) -> Code:
     """Return the code of LIKE. Raises ExpressionTypeError for other types than STRING."""
     operand, pattern = compiler.code(expr.operand), compiler.code(expr.pattern)
-    if operand.type not in (STRING, NULL) or pattern.type not in (STRING, NULL):
-        raise ExpressionTypeError(f"LIKE needs STRING on both sides: {compiler.shown(expr)}")
+    for side in (operand, pattern):
+        if side.type not in (STRING, NULL):
+            raise ExpressionTypeError(
+                f"The column type for Like condition must be VARCHAR. The column type is {side.type}"
+            )
     if expr.escape is not None and len(expr.escape) != 1:
         raise ExpressionTypeError(f"Expected single character escape but got: {expr.escape}")
     safe = operand.quiet and pattern.quiet

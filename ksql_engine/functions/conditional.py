@@ -18,11 +18,11 @@ def _coalesce(*values: Any) -> Any:
 
 
 def _greatest(*values: Any) -> Any:
-    return max((value for value in values if value is not None), default=None)
+    return max([value for value in values if value is not None], default=None)
 
 
 def _least(*values: Any) -> Any:
-    return min((value for value in values if value is not None), default=None)
+    return min([value for value in values if value is not None], default=None)
 
 
 def _nullif(left: Any, right: Any) -> Any:

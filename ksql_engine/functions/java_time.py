@@ -69,23 +69,46 @@ def _region(name: str) -> ZoneInfo:
         raise EvaluationError(f"Unknown time-zone ID: {name}") from error
 
 
+Write = Callable[[datetime], str]
+
+
 def format_time(moment: datetime, pattern: str) -> str:
     """Return `moment` in `pattern`. Raises EvaluationError for a letter that is not known."""
-    return "".join([_write(piece.letters, moment) if piece.letters else piece.text for piece in _pieces(pattern)])
+    return "".join([write(moment) for write in _writers(pattern)])
 
 
-def _write(letters: str, moment: datetime) -> str:
-    letter, width = letters[0], len(letters)
+@lru_cache(maxsize=256)
+def _writers(pattern: str) -> tuple[Write, ...]:
+    return tuple(
+        _field_writer(piece.letters[0], len(piece.letters)) if piece.letters else _constant(piece.text)
+        for piece in _pieces(pattern)
+    )
+
+
+def _constant(text: str) -> Write:
+    return lambda _: text
+
+
+def _field_writer(letter: str, width: int) -> Write:
     if letter in "EMLQqec" and (width >= 3 or letter == "E"):
-        return _name(letter, width, moment)
+        return lambda moment: _name(letter, width, moment)
     if letter in "XxZzVO":
-        return _write_zone(letter, width, moment)
-    write = _SPECIAL.get(letter)
-    return write(moment, width) if write else f"{_number(letter, moment):0{width}d}"
+        return lambda moment: _write_zone(letter, width, moment)
+    special = _SPECIAL.get(letter)
+    if special is not None:
+        return lambda moment: special(moment, width)
+    number = _NUMBERS.get(letter)
+    if number is None:
+        raise EvaluationError(f"Unknown pattern letter: {letter}")
+    return lambda moment: f"{number(moment):0{width}d}"
 
 
 def _write_year(year: int, width: int) -> str:
     return f"{year % 100:02d}" if width == 2 else f"{year:0{width}d}"
+
+
+def _nanos(moment: datetime) -> int:
+    return ((moment.hour * 3600 + moment.minute * 60 + moment.second) * 1_000_000 + moment.microsecond) * 1000
 
 
 _SPECIAL: Final[dict[str, Callable[[datetime, int], str]]] = {
@@ -96,6 +119,27 @@ _SPECIAL: Final[dict[str, Callable[[datetime, int], str]]] = {
     "a": lambda moment, _: "AM" if moment.hour < 12 else "PM",
     "G": lambda _, width: {4: "Anno Domini", 5: "A"}.get(width, "AD"),
 }
+_NUMBERS: Final[dict[str, Callable[[datetime], int]]] = {
+    "M": lambda moment: moment.month,
+    "L": lambda moment: moment.month,
+    "d": lambda moment: moment.day,
+    "D": lambda moment: moment.timetuple().tm_yday,
+    "Q": lambda moment: (moment.month + 2) // 3,
+    "q": lambda moment: (moment.month + 2) // 3,
+    "H": lambda moment: moment.hour,
+    "k": lambda moment: moment.hour or 24,
+    "K": lambda moment: moment.hour % 12,
+    "h": lambda moment: (moment.hour + 11) % 12 + 1,
+    "m": lambda moment: moment.minute,
+    "s": lambda moment: moment.second,
+    "A": lambda moment: _nanos(moment) // 1_000_000,
+    "n": lambda moment: moment.microsecond * 1000,
+    "N": _nanos,
+    "e": lambda moment: moment.isoweekday() % 7 + 1,
+    "c": lambda moment: moment.isoweekday() % 7 + 1,
+    "F": lambda moment: (moment.day - 1) // 7 + 1,
+    "w": lambda moment: moment.isocalendar()[1],
+}
 
 
 def _name(letter: str, width: int, moment: datetime) -> str:
@@ -104,34 +148,6 @@ def _name(letter: str, width: int, moment: datetime) -> str:
         return f"Q{quarter + 1}" if width == 3 else _QUARTERS[quarter]
     name = _MONTHS[moment.month - 1] if letter in "ML" else _DAYS[moment.weekday()]
     return name[:1] if width == 5 else name if width == 4 else name[:3]
-
-
-def _number(letter: str, moment: datetime) -> int:
-    day = moment.hour * 3600 + moment.minute * 60 + moment.second
-    numbers = {
-        "M": moment.month,
-        "L": moment.month,
-        "d": moment.day,
-        "D": moment.timetuple().tm_yday,
-        "Q": (moment.month + 2) // 3,
-        "q": (moment.month + 2) // 3,
-        "H": moment.hour,
-        "k": moment.hour or 24,
-        "K": moment.hour % 12,
-        "h": (moment.hour + 11) % 12 + 1,
-        "m": moment.minute,
-        "s": moment.second,
-        "A": day * 1000 + moment.microsecond // 1000,
-        "n": moment.microsecond * 1000,
-        "N": (day * 1_000_000 + moment.microsecond) * 1000,
-        "e": moment.isoweekday() % 7 + 1,
-        "c": moment.isoweekday() % 7 + 1,
-        "F": (moment.day - 1) // 7 + 1,
-        "w": moment.isocalendar()[1],
-    }
-    if letter not in numbers:
-        raise EvaluationError(f"Unknown pattern letter: {letter}")
-    return numbers[letter]
 
 
 def _write_zone(letter: str, width: int, moment: datetime) -> str:

@@ -15,15 +15,15 @@ _UNICODE: Final = re.compile(r"\\u+([0-9a-fA-F]{4})")
 
 
 def _concat(*parts: str | None) -> str:
-    return "".join(part for part in parts if part is not None)
+    return "".join([part for part in parts if part is not None])
 
 
 def _bytes_concat(*parts: bytes | None) -> bytes:
-    return b"".join(part for part in parts if part is not None)
+    return b"".join([part for part in parts if part is not None])
 
 
 def _concat_ws(separator: Any, *parts: Any) -> Any:
-    return None if separator is None else separator.join(part for part in parts if part is not None)
+    return None if separator is None else separator.join([part for part in parts if part is not None])
 
 
 def _start(length: int, position: int) -> int:
