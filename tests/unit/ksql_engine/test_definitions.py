@@ -43,7 +43,7 @@ def pulled(running: Engine, text: str, count: int) -> list[Any]:
     assert isinstance(statement, SelectStatement)
     deadline = time.monotonic() + 10
     while True:
-        rows = list(run_pull(running, statement.query)[1])
+        rows = list(run_pull(running, statement.query, {})[1])
         if len(rows) >= count or time.monotonic() > deadline:
             return rows
         time.sleep(0.02)
@@ -96,7 +96,8 @@ def test_a_source_table_answers_pull_queries_also_after_a_restart(tmp_path: Path
     for key, value in ((b"1", b"ann"), (b"2", b"bob"), (b"1", None), (b"3", b"eve")):
         broker.memory.append(Message("people", key, value, 5))
     with engine(tmp_path, broker, registry) as running:
-        create = "CREATE SOURCE TABLE p (id STRING PRIMARY KEY, name STRING) WITH (KAFKA_TOPIC='people', VALUE_FORMAT='KAFKA');"
+        columns = "(id STRING PRIMARY KEY, name STRING)"
+        create = f"CREATE SOURCE TABLE p {columns} WITH (KAFKA_TOPIC='people', VALUE_FORMAT='KAFKA');"
         assert execute(running, create)[0]["commandStatus"]["queryId"] == "CST_P_0"
         assert sorted(pulled(running, "SELECT * FROM p;", 2)) == [("2", "bob"), ("3", "eve")]
     with engine(tmp_path, broker, registry) as running:
