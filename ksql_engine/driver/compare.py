@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from ksql_engine.types import SqlType
@@ -23,7 +23,9 @@ def difference(found: Any, expected: Any, kind: SqlType | None = None, place: st
         return _objects(found, expected, kind, place)
     if isinstance(expected, list) and isinstance(found, list):
         return _arrays(found, expected, kind, place)
-    if is_number(expected) and is_number(found):
+    if isinstance(found, Decimal) and isinstance(expected, str):
+        same = _same_decimal(found, expected)
+    elif is_number(expected) and is_number(found):
         same = _same_number(found, expected, kind)
     else:
         same = type(found) is type(expected) and found == expected
@@ -45,6 +47,15 @@ def _same_number(found: Any, expected: Any, kind: SqlType | None) -> bool:
         return found == expected
     left, right = float(found), float(expected)
     return found == expected or (math.isnan(left) and math.isnan(right)) or abs(left - right) <= _TOLERANCE
+
+
+def _same_decimal(found: Decimal, expected: str) -> bool:
+    """Tell whether a decimal is the one that a case gives as text, with as many digits after the point."""
+    try:
+        wanted = Decimal(expected)
+    except InvalidOperation:
+        return False
+    return found == wanted and found.as_tuple().exponent == wanted.as_tuple().exponent
 
 
 def _objects(found: Mapping[str, Any], expected: Mapping[str, Any], kind: SqlType | None, place: str) -> str | None:
