@@ -67,10 +67,10 @@ class _Waiting:
         """Rows of that task, time, side and key wait no longer."""
         self._store.delete(place)
 
-    def take(self, task: int, ends: dict[int, int]) -> list[tuple[int, int, Row, tuple[Row, ...]]]:
-        """Return and forget (time, side, key, rows) of a task whose time is before the end of their side."""
+    def take(self, task: int, start: int, ends: dict[int, int]) -> list[tuple[int, int, Row, tuple[Row, ...]]]:
+        """Return and forget (time, side, key, rows) of a task from `start` to before the end of their side."""
         over: list[tuple[int, int, Row, tuple[Row, ...]]] = []
-        for place, rows in self._store.scan_range((task,), (task, max(ends.values()))):
+        for place, rows in self._store.scan_range((task, start), (task, max(ends.values()))):
             _, time, side, key = place
             if time < ends[side]:
                 self._store.delete(place)
@@ -123,11 +123,11 @@ class _StreamJoin:
 
     def _process(self, side: _Side, key: Row, row: Row, time: int) -> None:
         task = 0 if self._shared else self._current.partition
-        own, other = self._advance(task, side, time)
+        before, own, other = self._advance(task, side, time)
         now = max(own, other)
         side.own.put(task, key, row, time, own)
-        if self._waits and time == now:
-            self._pass_over(task, now)
+        if self._waits and now > before:
+            self._pass_over(task, before, now)
         first, last = max(0, time - side.back), max(0, time + side.ahead)
         partners = side.other.find(task, key, (first, last), other)
         for partner_time, rows in partners:
@@ -141,19 +141,23 @@ class _StreamJoin:
             else:
                 self._waiting.put((task, time, side.name, key), row)
 
-    def _advance(self, task: int, side: _Side, time: int) -> tuple[int, int]:
-        """Move the side's clock and return its own and the other's."""
+    def _advance(self, task: int, side: _Side, time: int) -> tuple[int, int, int]:
+        """Move the side's clock; return the time of both sides before, then the side's own and the other's."""
         clocks: dict[int, int] = self._clocks.get((task,)) or {}
-        before = clocks.get(side.name, 0)
-        if time > before:
+        seen, other = clocks.get(side.name, 0), clocks.get(_LEFT + _RIGHT - side.name, 0)
+        if time > seen:
             self._clocks.put((task,), {**clocks, side.name: time})
-            side.own.expire(task, before, time)
-        return max(before, time), clocks.get(_LEFT + _RIGHT - side.name, 0)
+            side.own.expire(task, seen, time)
+        return max(seen, other), max(seen, time), other
 
-    def _pass_over(self, task: int, now: int) -> None:
-        """Pass on the rows that no record in time can join any more."""
+    def _pass_over(self, task: int, before: int, now: int) -> None:
+        """Pass on the rows that no record in time can join any more, and could at `before`.
+
+        Looking no further back matters: what is deleted at the head of a store is slow to step over.
+        """
         ends = {side.name: now - self._grace - side.ahead for side in (self._left, self._right)}
-        for time, side, key, rows in self._waiting.take(task, ends):
+        start = min(ends.values()) - (now - before)
+        for time, side, key, rows in self._waiting.take(task, start, ends):
             for row in rows:
                 self._emit(key, self._pair(side, row, self._missing[side]), time)
 

@@ -15,6 +15,7 @@ from rocksdict import (
     DBCompressionType,
     Options,
     Rdict,
+    ReadOptions,
     WriteBatch,
 )
 
@@ -148,11 +149,11 @@ class RocksStore:
 
     def _between(self, start: bytes, end: bytes) -> list[Any]:
         found: dict[bytes, Any] = {}
-        last = self._prefix + end
-        for key, value in self._db.items(from_key=self._prefix + start):
-            if not isinstance(key, bytes) or key >= last:
-                break
-            data = key[len(self._prefix) :]
+        # The bound keeps the search from running over all that was deleted between here and the next key there is.
+        bounded = ReadOptions()
+        bounded.set_iterate_upper_bound(self._prefix + end)
+        for key, value in self._db.items(from_key=self._prefix + start, read_opt=bounded):
+            data = bytes(key)[len(self._prefix) :]
             if data not in self._changed:
                 found[data] = decode_value(value)
         for data in self._sorted.range(self._changed, start, end):
