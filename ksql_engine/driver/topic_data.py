@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ksql_engine.driver.avro_data import from_avro, to_avro
+from ksql_engine.formats.avro_json import from_avro, to_avro
 from ksql_engine.formats.base import SchemaRegistry
 from ksql_engine.formats.coerce import json_coercion
 from ksql_engine.formats.factory import StandardFormats

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from ksql_engine.errors import BadRequestError, KsqlError
 from ksql_engine.runtime.engine import Engine, describe_failure
-from ksql_engine.runtime.queries import PushQueries
+from ksql_engine.runtime.push import PushQueries
 from ksql_engine.server import statements
 from ksql_engine.server.inserts import insert_rows
 from ksql_engine.server.statements import FailedStatement, StatementRunner

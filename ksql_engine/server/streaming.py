@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from ksql_engine.dialect.parser import parse_statement
 from ksql_engine.dialect.statements import PrintTopic, Query, SelectStatement
@@ -17,7 +21,9 @@ from ksql_engine.formats.json_format import json_encoder
 from ksql_engine.formats.window_keys import BOUNDS
 from ksql_engine.plan.model import WINDOW_BOUNDS, Schema
 from ksql_engine.runtime.engine import Engine
-from ksql_engine.runtime.queries import PushQueries, PushQuery, pulls_table, run_pull
+from ksql_engine.runtime.live import Live
+from ksql_engine.runtime.push import PushQueries, PushQuery
+from ksql_engine.runtime.queries import pulls_table, run_pull
 from ksql_engine.server.statements import FailedStatement, Request
 from ksql_engine.types import Row
 
@@ -29,7 +35,7 @@ _CHUNK_ROWS = 200
 
 @dataclass(frozen=True)
 class _Shape:
-    """How an answer is written: its first text, a row, a deleted row (empty: left out), and its end by message.
+    """How an answer is written: its first text, a row, a deleted row (empty: left out), its end by message or failure.
 
     `quiet` is sent after a time without rows; ksqlDB's older protocol has empty lines there.
     """
@@ -38,6 +44,7 @@ class _Shape:
     row: Callable[[Row], str]
     tombstone: Callable[[Row], str]
     tail: Callable[[str | None], str]
+    failed: Callable[[str], str]
     media_type: str
     quiet: str = ""
 
@@ -62,31 +69,47 @@ async def answer_query_stream(
     return await _answer(engine, pushes, text, request, shape)
 
 
-def _parsed(engine: Engine, text: str, request: Request) -> Query:
-    try:
-        statement = parse_statement(substitute(text, request.variables), engine.metastore.types)
-        engine.check_ready()
-        if isinstance(statement, PrintTopic):
-            raise StatementError("PRINT is not supported yet")
-        if not isinstance(statement, SelectStatement):
-            raise StatementError("Only SELECT and PRINT statements can be sent to this address; use /ksql")
-    except KsqlError as error:
-        raise FailedStatement(error, text, []) from error
+def _parsed(engine: Engine, text: str, request: Request) -> Query | PrintTopic:
+    statement = parse_statement(substitute(text, request.variables), engine.metastore.types)
+    engine.check_ready()
+    if isinstance(statement, PrintTopic):
+        return statement
+    if not isinstance(statement, SelectStatement):
+        raise StatementError("Only SELECT and PRINT statements can be sent to this address; use /ksql")
     return statement.query
 
 
 async def _answer(engine: Engine, pushes: PushQueries, text: str, request: Request, make: Make) -> Response:
-    query = _parsed(engine, text, request)
     try:
+        query, properties = _parsed(engine, text, request), request.plain()
+        if isinstance(query, PrintTopic):
+            if make is _list_shape:
+                return Response(status_code=406)
+            printed = await run_in_threadpool(pushes.open_print, query, properties)
+            return _LiveResponse(_live_body("", printed, str, ""), printed, pushes, _DELIMITED)
         if query.emit is None and pulls_table(engine, query):
-            plan, rows = await run_in_threadpool(run_pull, engine, query, request.plain())
+            plan, rows = await run_in_threadpool(run_pull, engine, query, properties)
             shape = make("", plan.schema, plan.key_columns, False)
             return StreamingResponse(_pull_body(shape, rows), media_type=shape.media_type)
-        pushed = await run_in_threadpool(pushes.open, query, request.plain())
+        pushed = await run_in_threadpool(pushes.open, query, properties)
     except KsqlError as error:
         raise FailedStatement(error, text, []) from error
     shape = make(pushed.query_id, pushed.plan.schema, frozenset(), True)
-    return StreamingResponse(_push_body(shape, pushed, pushes), media_type=shape.media_type)
+    return _LiveResponse(_push_body(shape, pushed), pushed, pushes, shape.media_type)
+
+
+class _LiveResponse(StreamingResponse):
+    """An answer that goes on; whatever ends it, also before its first byte, ends what it reads from."""
+
+    def __init__(self, body: AsyncIterator[str], live: Live, pushes: PushQueries, media_type: str) -> None:
+        super().__init__(body, media_type=media_type)
+        self._live, self._pushes = live, pushes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._pushes.close(self._live.query_id)
 
 
 async def _pull_body(shape: _Shape, rows: Iterator[Row]) -> AsyncIterator[str]:
@@ -108,31 +131,48 @@ def _some(shape: _Shape, rows: Iterator[Row]) -> str:
     return "".join(parts)
 
 
-async def _push_body(shape: _Shape, pushed: PushQuery, pushes: PushQueries) -> AsyncIterator[str]:
-    """Yield rows until the query ends or the client goes; the query is closed in either case."""
-    try:
-        yield shape.head
-        while True:
-            text = await run_in_threadpool(_next, shape, pushed)
-            if text is None:
-                break
-            if text:
-                yield text
-        yield shape.tail(pushed.error or ("Limit Reached" if pushed.limited else "Query Completed"))
-    finally:
-        pushes.close(pushed.query_id)
+async def _push_body(shape: _Shape, pushed: PushQuery) -> AsyncIterator[str]:
+    """Yield the head, each row as it comes, and how the query ended."""
+
+    def text(pair: tuple[Row, Row | None]) -> str:
+        key, value = pair
+        return shape.row(value) if value is not None else shape.tombstone(_deleted(pushed, key))
+
+    async for one in _live_body(shape.head, pushed, text, shape.quiet):
+        yield one
+    if pushed.error is not None:
+        yield shape.failed(pushed.error)
+    else:
+        yield shape.tail("Limit Reached" if pushed.limited else "Query Completed")
 
 
-def _next(shape: _Shape, pushed: PushQuery) -> str | None:
-    """Return the next row's text; the shape's sign of life after a quiet time; None at the end."""
-    try:
-        found = pushed.take(_WAIT_SECONDS)
-    except StopIteration:
-        return None
-    if found is None:
-        return shape.quiet
-    key, value = found
-    return shape.row(value) if value is not None else shape.tombstone(_deleted(pushed, key))
+async def _live_body(head: str, live: Live, text: Callable[[Any], str], quiet: str) -> AsyncIterator[str]:
+    """Yield each item's text when it comes, and `quiet` after a time without one. No thread waits meanwhile."""
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+    live.on_change(lambda: _tell(loop, changed))
+    if head:
+        yield head
+    while True:
+        changed.clear()
+        try:
+            item = live.take()
+        except StopIteration:
+            return
+        if item is not None:
+            written = text(item)
+            if written:
+                yield written
+            continue
+        try:
+            await asyncio.wait_for(changed.wait(), _WAIT_SECONDS)
+        except asyncio.TimeoutError:
+            if quiet:
+                yield quiet
+
+
+def _tell(loop: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
+    with suppress(RuntimeError):  # the server is gone
+        loop.call_soon_threadsafe(changed.set)
 
 
 def _deleted(pushed: PushQuery, key: Row) -> Row:
@@ -166,13 +206,14 @@ def _array_shape(query_id: str, schema: Schema, keys: frozenset[str], push: bool
         return ',\n{"row":{"columns":' + write(values) + ',"tombstone":true}}'
 
     if not push:
-        return _Shape("[" + json.dumps(header), row, tombstone, tail, _V1)
+        return _Shape("[" + json.dumps(header), row, tombstone, tail, _no_text, _V1)
     # A push query's rows end their line at once, so that a client that reads lines sees each row when it comes.
     return _Shape(
         "[" + json.dumps(header) + ",\n",
         lambda values: row(values)[2:] + ",\n",
         lambda values: tombstone(values)[2:] + ",\n",
         lambda message: json.dumps({"finalMessage": message}) + "]\n",
+        lambda problem: json.dumps({"errorMessage": _generic(problem)}) + "]\n",
         _V1,
         "\n",
     )
@@ -181,13 +222,27 @@ def _array_shape(query_id: str, schema: Schema, keys: frozenset[str], push: bool
 def _delimited_shape(query_id: str, schema: Schema, keys: frozenset[str], push: bool) -> _Shape:
     write = _row_writer(schema)
     head = json.dumps(_header(query_id, schema)) + "\n"
-    return _Shape(head, lambda row: write(row) + "\n", lambda row: "", lambda message: "", _DELIMITED)
+    return _Shape(
+        head,
+        lambda row: write(row) + "\n",
+        _no_text,
+        _no_text,
+        lambda problem: json.dumps(_generic(problem)) + "\n",
+        _DELIMITED,
+    )
 
 
 def _list_shape(query_id: str, schema: Schema, keys: frozenset[str], push: bool) -> _Shape:
     write = _row_writer(schema)
     head = "[" + json.dumps(_header(query_id, schema))
-    return _Shape(head, lambda row: ",\n" + write(row), lambda row: "", lambda message: "]\n", "application/json")
+    return _Shape(
+        head,
+        lambda row: ",\n" + write(row),
+        _no_text,
+        lambda message: "]\n",
+        lambda problem: f",\n{json.dumps(_generic(problem))}]\n",
+        "application/json",
+    )
 
 
 def _header(query_id: str, schema: Schema) -> dict[str, object]:
@@ -196,3 +251,11 @@ def _header(query_id: str, schema: Schema) -> dict[str, object]:
         "columnNames": [column.name for column in schema.value],
         "columnTypes": [str(column.type) for column in schema.value],
     }
+
+
+def _no_text(_what: object) -> str:
+    return ""
+
+
+def _generic(problem: str) -> dict[str, object]:
+    return {"@type": "generic_error", "error_code": 50000, "message": problem}
