@@ -153,7 +153,7 @@ class RocksStore:
         bounded = ReadOptions()
         bounded.set_iterate_upper_bound(self._prefix + end)
         for key, value in self._db.items(from_key=self._prefix + start, read_opt=bounded):
-            data = bytes(key)[len(self._prefix) :]
+            data = key[len(self._prefix) :] if isinstance(key, bytes) else b""
             if data not in self._changed:
                 found[data] = decode_value(value)
         for data in self._sorted.range(self._changed, start, end):
