@@ -56,36 +56,48 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     Raises StatementError when the query has no meaning or is not supported.
     """
     _check_supported(query)
-    if target is not None:
-        _check_sources(query, metastore)
     if target is None:
         query = _grouped_as_one(query, functions)
+    else:
+        _check_sources(query, metastore)
     relation = _rows(query, metastore, functions)
     check_window(query, relation.scope, functions.config)
-    has_filter = query.where is not None
     if query.where is not None:
         relation = filtered(relation, query.where, functions, "WHERE")
-    scope = with_bounds(relation.scope) if query.window is not None else relation.scope
-    if target is None and query.window is None:
-        scope = with_visible_bounds(scope)
+    scope = _select_scope(query, relation.scope, push=target is None)
     check_names(query.items, persistent=target is not None, joined=relation.joined)
-    selected = expand(query.items, scope, relation.joined, query.partition_by, functions)
-    items = tuple(selected)
-    relation, selected = exploded(relation, selected, functions, grouped=bool(query.group_by))
+    items = expand(query.items, scope, relation.joined, query.partition_by, functions)
+    relation, selected = exploded(relation, items, functions, grouped=bool(query.group_by))
+    relation, selected = _regrouped(relation, query, selected, functions)
+    step, schema = _project(relation, selected, functions, target)
+    names = [query.source.name, *(join.right.name for join in query.joins)]
+    has_filter = query.where is not None or query.having is not None
+    plan = QueryPlan(step, relation.kind, schema, None, has_filter, query.limit, tuple(names), relation.window)
+    return Planned(plan, relation.left, tuple(items), scope)
+
+
+def _select_scope(query: Query, scope: Scope, push: bool) -> Scope:
+    """Return the names a SELECT list may use: with window bounds, which `*` of a push query shows."""
+    if query.window is not None:
+        return with_bounds(scope)
+    return with_visible_bounds(scope) if push else scope
+
+
+def _regrouped(
+    relation: Relation, query: Query, selected: list[Selected], functions: FunctionRegistry
+) -> tuple[Relation, list[Selected]]:
+    """Return rows and SELECT after GROUP BY with its HAVING, and after PARTITION BY."""
     if query.group_by:
         done = group(relation, query, selected, functions)
         relation, selected = done.relation, done.selected
         if done.having is not None:
-            relation, has_filter = filtered(relation, done.having, functions, "HAVING"), True
+            relation = filtered(relation, done.having, functions, "HAVING")
     else:
         _check_ungrouped(query, selected, functions)
     if query.partition_by:
         done = partition(relation, query.partition_by, selected, functions)
         relation, selected = done.relation, done.selected
-    step, schema = _project(relation, selected, functions, target)
-    names = [query.source.name, *(join.right.name for join in query.joins)]
-    plan = QueryPlan(step, relation.kind, schema, None, has_filter, query.limit, tuple(names), relation.window)
-    return Planned(plan, relation.left, items, scope)
+    return relation, selected
 
 
 def _grouped_as_one(query: Query, functions: FunctionRegistry) -> Query:
