@@ -35,6 +35,7 @@ _SHARED: Final = frozenset(
 )
 SOURCE_NAMES: Final = _SHARED | WINDOW_PROPERTIES | {"SOURCED_BY_CONNECTOR"}
 SINK_NAMES: Final = _SHARED
+INSERT_NAMES: Final = frozenset({"QUERY_ID"})
 _DELIMITERS: Final = {"SPACE": " ", "TAB": "\t"}
 _WHOLE: Final = {
     "PARTITIONS": ("INT", 31),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -84,6 +85,7 @@ def _key_format(statement: CreateAsSelect, plan: QueryPlan, left: Source, config
 
 def plan_insert(statement: InsertInto, metastore: Metastore, functions: FunctionRegistry) -> QueryPlan:
     """Return the plan of INSERT INTO .. SELECT with its sink. Raises StatementError."""
+    _check_insert(statement)
     sink = metastore.source(statement.target)
     if sink.is_table:
         raise StatementError(f"INSERT INTO can only be used to insert into a stream. {sink.name} is a table.")
@@ -103,6 +105,15 @@ def plan_insert(statement: InsertInto, metastore: Metastore, functions: Function
     if planned.plan.window != sink.window:
         raise StatementError(f"Incompatible windows between results and sink: {planned.plan.window}, {sink.window}.")
     return replace(planned.plan, sink=sink)
+
+
+def _check_insert(statement: InsertInto) -> None:
+    with_clause.check(statement.properties, with_clause.INSERT_NAMES)
+    query_id = str(statement.properties.get("QUERY_ID", "_"))
+    if re.fullmatch(r"\w+", query_id, re.ASCII) is None:
+        raise StatementError(f"Query IDs may contain only alphanumeric characters and '_'. Got: '{query_id}'")
+    if statement.query.limit is not None:
+        raise StatementError("INSERT INTO statements don't support LIMIT clause.")
 
 
 def _with_decimals(query: Query, sink: Source) -> Query:
