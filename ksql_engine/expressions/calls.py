@@ -124,20 +124,20 @@ def _transform_map(compiler: Compiler, args: list[Code], lambdas: Lambdas, kind:
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    """Return the pairs as a map. Raises EvaluationError for a key twice, as Java's map collector does."""
+    """Return the pairs as a map. Raises EvaluationError for a key twice or a null value, as Java's collector does."""
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise EvaluationError("Duplicate key in the result of TRANSFORM")
+        raise EvaluationError("Duplicate key")
+    if None in made.values():
+        raise EvaluationError("a map made by a lambda cannot have null values")
     return made
 
 
 def _filter_map(compiler: Compiler, args: list[Code], lambdas: Lambdas, kind: SqlType) -> Code:
     (key, value), (code,) = lambdas
+    unique, entry = compiler.constant(_unique), f"({key}, {value})"
     return _unless_null(
-        compiler,
-        args[0],
-        lambda items: f"{{{key}: {value} for {key}, {value} in {items}.items() if {code.text}}}",
-        kind,
+        compiler, args[0], lambda items: f"{unique}([{entry} for {entry} in {items}.items() if {code.text}])", kind
     )
 
 

@@ -9,7 +9,9 @@ from ksql_engine.errors import EvaluationError
 from ksql_engine.expressions.casts import text_writer
 from ksql_engine.functions.define import ARRAY, function, overload, typed
 from ksql_engine.functions.signature import ScalarFunction
-from ksql_engine.types import NULL, STRING, SqlType
+from ksql_engine.types import STRING, SqlType
+
+_JOINED: Final = ("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DECIMAL", "STRING", "null")
 
 
 def distinct(items: list[Any]) -> list[Any]:
@@ -34,7 +36,8 @@ def _sort(items: list[Any], direction: str = "ASC") -> list[Any] | None:
 
 def _joiner(args: Sequence[SqlType]) -> Callable[..., str | None]:
     """Return the function that joins items of the array's type in their text form; no separator is ''."""
-    write = text_writer(args[0].item or STRING) if args[0] is not NULL else str
+    kind = args[0].item or STRING
+    write = text_writer(kind) if kind.base in _JOINED else _not_joined
 
     def call(items: list[Any] | None, separator: str | None = ",") -> str | None:
         if items is None:
@@ -42,6 +45,10 @@ def _joiner(args: Sequence[SqlType]) -> Callable[..., str | None]:
         return (separator or "").join(["null" if item is None else write(item) for item in items])
 
     return call
+
+
+def _not_joined(_item: Any) -> str:
+    raise EvaluationError("ARRAY_JOIN only supports items of simple types")
 
 
 def _max(items: list[Any]) -> Any:
@@ -61,13 +68,17 @@ def _slice(items: list[Any] | None, first: int | None, last: int | None) -> list
         return None
     start = 0 if first is None else first - 1
     end = len(items) if last is None else last
-    return items[max(start, 0) : max(end, 0)]
+    if start < 0 or end > len(items):
+        return None
+    if start > end:
+        raise EvaluationError(f"fromIndex({start}) > toIndex({end})")
+    return items[start:end]
 
 
 def _series(first: int, last: int, step: int | None = None) -> list[int]:
     if step == 0:
         raise EvaluationError("GENERATE_SERIES step cannot be zero")
-    step = step if step is not None else (1 if last >= first else -1)
+    step = step if step is not None else (1 if last > first else -1)
     if (last - first) * step < 0:
         raise EvaluationError("GENERATE_SERIES step has wrong sign")
     return list(range(first, last + (1 if step > 0 else -1), step))
@@ -82,9 +93,9 @@ def _remove(items: list[Any] | None, item: Any) -> list[Any] | None:
 
 
 FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
-    function("array_length", "The number of items.", overload("ARRAY<T> array -> INTEGER", len), category=ARRAY),
+    function("ARRAY_LENGTH", "The number of items.", overload("ARRAY<T> array -> INTEGER", len), category=ARRAY),
     function(
-        "array_contains",
+        "ARRAY_CONTAINS",
         "Whether an item is there.",
         overload("ARRAY<T> array, T val -> BOOLEAN", _contains, nulls=True),
         category=ARRAY,
@@ -130,7 +141,7 @@ FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
     function("array_max", "The greatest item.", overload("ARRAY<T> array -> T", _max), category=ARRAY),
     function("array_min", "The least item.", overload("ARRAY<T> array -> T", _min), category=ARRAY),
     function(
-        "array_join",
+        "ARRAY_JOIN",
         "The items as text with a separator.",
         typed("ARRAY<T> array -> STRING", _joiner, nulls=True),
         typed("ARRAY<T> array, STRING delimiter -> STRING", _joiner, nulls=True),
@@ -143,7 +154,7 @@ FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
         category=ARRAY,
     ),
     function(
-        "generate_series",
+        "GENERATE_SERIES",
         "The whole numbers from one to another.",
         overload("INTEGER start, INTEGER end -> ARRAY<INTEGER>", _series),
         overload("INTEGER start, INTEGER end, INTEGER step -> ARRAY<INTEGER>", _series),

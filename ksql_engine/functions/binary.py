@@ -46,15 +46,20 @@ def _known(encoding: str) -> str:
 
 def _from_hex(text: str) -> bytes:
     """Read hex digits, also written as 0x.. or as X'..'."""
-    digits = text
-    if digits[:2] in ("0x", "0X"):
-        digits = digits[2:]
-    elif digits[:2] in ("X'", "x'") and digits.endswith("'"):
-        digits = digits[2:-1]
-    return bytes.fromhex(digits if len(digits) % 2 == 0 else f"0{digits}")
+    if text.startswith("0x"):
+        digits = text[2:] if len(text) % 2 == 0 else f"0{text[2:]}"
+    elif len(text) > 2 and text[:2] in ("X'", "x'") and text.endswith("'"):
+        digits = text[2:-1]
+    else:
+        digits = text
+    if not digits.isalnum() and digits:
+        raise ValueError("a character that is no hex digit")
+    return bytes.fromhex(digits)
 
 
 def _encode(text: str, source: str, target: str) -> str:
+    if source.lower() == target.lower():
+        raise EvaluationError(f"Supported input and output encodings are: {', '.join(_ENCODINGS)}")
     data = to_bytes(text, source)
     return data.hex() if target.lower() == "hex" else from_bytes(data, target)
 

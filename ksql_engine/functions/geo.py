@@ -9,16 +9,17 @@ from ksql_engine.errors import EvaluationError
 from ksql_engine.functions.define import OTHER, function, overload
 from ksql_engine.functions.signature import ScalarFunction
 
-_KILOMETRES: Final = 6371.0
-_MILES: Final = 3959.0
+_RADIUS: Final = {
+    **dict.fromkeys(("mi", "mile", "miles"), 3959.0),
+    **dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres"), 6371.0),
+}
 
 
 def _radius(unit: str | None) -> float:
-    if unit is None or unit.upper().startswith("K"):
-        return _KILOMETRES
-    if unit.upper().startswith("M"):
-        return _MILES
-    raise EvaluationError("GeoDistance function units parameter must be one of 'KM' or 'MI'")
+    name = (unit or "").strip().lower() or "km"
+    if name not in _RADIUS:
+        raise EvaluationError(f"GeoDistance function units parameter must be one of {', '.join(_RADIUS)}")
+    return _RADIUS[name]
 
 
 def _distance(

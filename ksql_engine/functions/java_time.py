@@ -72,6 +72,12 @@ def _region(name: str) -> ZoneInfo:
 Write = Callable[[datetime], str]
 
 
+@lru_cache(maxsize=256)
+def letters_of(pattern: str) -> frozenset[str]:
+    """Return the field letters a pattern uses. Raises EvaluationError for an unfinished quotation."""
+    return frozenset(piece.letters[0] for piece in _pieces(pattern) if piece.letters)
+
+
 def format_time(moment: datetime, pattern: str) -> str:
     """Return `moment` in `pattern`. Raises EvaluationError for a letter that is not known."""
     return "".join([write(moment) for write in _writers(pattern)])

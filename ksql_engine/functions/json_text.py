@@ -96,14 +96,18 @@ def _length(text: str) -> int | None:
 
 
 def _contains(text: str | None, wanted: Any) -> bool:
-    held = _parse(text) if text is not None else None
+    """Tell whether a JSON array has a value of the same kind: whole numbers, doubles, text, truth values or null."""
+    try:
+        held = None if text is None else _parse(text)
+    except EvaluationError:
+        return False
     return isinstance(held, list) and any(_same(item, wanted) for item in held)
 
 
 def _same(item: Any, wanted: Any) -> bool:
-    if item is None or wanted is None or isinstance(item, bool) or isinstance(wanted, bool):
-        return item is wanted
-    return bool(item == wanted) and isinstance(item, str) == isinstance(wanted, str)
+    if isinstance(wanted, float):
+        return isinstance(item, Decimal) and float(item) == wanted
+    return type(item) is type(wanted) and not isinstance(wanted, (Decimal, list, dict)) and bool(item == wanted)
 
 
 def _concat(*texts: str | None) -> str | None:
@@ -173,55 +177,55 @@ def _json_of(args: Sequence[SqlType]) -> Callable[[Any], str]:
 
 FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
     function(
-        "extractjsonfield",
+        "EXTRACTJSONFIELD",
         "What stands at a path of a JSON text.",
         overload("STRING input, STRING path -> STRING", _extract),
         category=JSON,
     ),
     function(
-        "is_json_string",
+        "IS_JSON_STRING",
         "Whether a text is JSON.",
         overload("STRING input -> BOOLEAN", _is_json, nulls=True),
         category=JSON,
     ),
     function(
-        "json_array_length",
+        "JSON_ARRAY_LENGTH",
         "The number of items of a JSON array.",
         overload("STRING jsonArray -> INTEGER", _length),
         category=JSON,
     ),
     function(
-        "json_array_contains",
+        "JSON_ARRAY_CONTAINS",
         "Whether a value is in a JSON array.",
         overload("STRING jsonArray, T val -> BOOLEAN", _contains, nulls=True),
         category=JSON,
     ),
     function(
-        "json_concat",
+        "JSON_CONCAT",
         "JSON texts as one.",
         overload("STRING jsonStrings... -> STRING", _concat, nulls=True),
         category=JSON,
     ),
     function(
-        "json_items",
+        "JSON_ITEMS",
         "The items of a JSON array, each as JSON.",
         overload("STRING jsonItems -> ARRAY<STRING>", _items),
         category=JSON,
     ),
     function(
-        "json_keys",
+        "JSON_KEYS",
         "The names in a JSON object.",
         overload("STRING jsonObj -> ARRAY<STRING>", _keys),
         category=JSON,
     ),
     function(
-        "json_records",
+        "JSON_RECORDS",
         "The names and values in a JSON object.",
         overload("STRING jsonObj -> MAP<STRING, STRING>", _records),
         category=JSON,
     ),
     function(
-        "to_json_string",
+        "TO_JSON_STRING",
         "Any value as JSON.",
         typed("T val -> STRING", _json_of, nulls=True),
         category=JSON,

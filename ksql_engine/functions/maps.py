@@ -41,7 +41,7 @@ FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
         category=MAP,
     ),
     function(
-        "entries",
+        "ENTRIES",
         "The entries as structs of key and value.",
         overload("MAP<STRING, V> map, BOOLEAN sorted -> ARRAY<STRUCT<K STRING, V V>>", _entries),
         category=MAP,

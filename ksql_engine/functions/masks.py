@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+from unicodedata import category
 
+from ksql_engine.errors import EvaluationError
 from ksql_engine.functions.define import STRING, function
 from ksql_engine.functions.signature import Overload, ScalarFunction, parse_signature
 
@@ -13,13 +15,13 @@ _MASKS: Final = "STRING mask_upper, STRING mask_lower, STRING mask_digit, STRING
 
 
 def _masked(text: str, masks: tuple[str | None, ...]) -> str:
-    """Replace characters; a null or empty mask keeps its kind of character."""
-    upper, lower, digit, other = ((mask or "")[:1] for mask in masks or _DEFAULTS)
-    out = []
-    for char in text:
-        mask = upper if char.isupper() else lower if char.islower() else digit if char.isdigit() else other
-        out.append(mask or char)
-    return "".join(out)
+    """Replace characters by their kind; a null mask keeps its kind. Raises EvaluationError for a longer mask."""
+    by_kind = dict(zip(("Lu", "Ll", "Nd", "other"), masks or _DEFAULTS, strict=True))
+    for mask in by_kind.values():
+        if mask is not None and len(mask) != 1:
+            raise EvaluationError(f"Invalid mask character. Must be only single character, but was '{mask}'")
+    other = by_kind["other"]
+    return "".join([char if (mask := by_kind.get(category(char), other)) is None else mask for char in text])
 
 
 def _mask(text: str | None, *masks: str | None) -> str | None:
@@ -30,8 +32,10 @@ def _part(cut: Callable[[int, int], int], masked_first: bool) -> Callable[..., s
     """Return the function that masks one side of the text; `cut` says where the sides meet."""
 
     def call(text: str | None, count: int | None, *masks: str | None) -> str | None:
-        if text is None or count is None or count < 0:
+        if text is None or count is None:
             return None
+        if count < 0:
+            raise EvaluationError("a non-negative number of characters to mask or skip is required")
         at = min(max(cut(len(text), count), 0), len(text))
         left, right = text[:at], text[at:]
         return _masked(left, masks) + right if masked_first else left + _masked(right, masks)

@@ -149,7 +149,7 @@ def _cut(value: Decimal, places: int) -> Decimal:
 def _rounding(to_whole: Callable[[float], int], to_decimal: Callable[[Decimal], Decimal]) -> tuple[Overload, ...]:
     """Overloads to a whole number."""
     return (
-        overload("INTEGER val -> INTEGER", _itself),
+        overload("INTEGER val -> BIGINT", _itself),
         overload("BIGINT val -> BIGINT", _itself),
         overload("DOUBLE val -> BIGINT", to_whole),
         overload("DECIMAL val -> DECIMAL", to_decimal, result=_whole),
@@ -178,7 +178,7 @@ def _truncate_whole(value: float) -> int:
 
 FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
     function(
-        "abs",
+        "Abs",
         "Without its sign.",
         overload("INTEGER val -> INTEGER", _abs),
         overload("BIGINT val -> BIGINT", _abs),
@@ -187,19 +187,19 @@ FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
         category=MATHEMATICAL,
     ),
     function(
-        "floor",
+        "Floor",
         "The next whole number below.",
         *_keeping(_floor, lambda d: d.to_integral_value(ROUND_FLOOR).quantize(d, context=CONTEXT)),
         category=MATHEMATICAL,
     ),
     function(
-        "ceil",
+        "Ceil",
         "The next whole number above.",
         *_keeping(_ceil, lambda d: d.to_integral_value(ROUND_CEILING).quantize(d, context=CONTEXT)),
         category=MATHEMATICAL,
     ),
     function(
-        "round",
+        "Round",
         "Rounded half up, to a number of decimal places.",
         *_rounding(_round_double, _decimal_round),
         *_to_places(_round_whole, _round_places, _decimal_half_up),

@@ -66,15 +66,21 @@ def _translated(match: re.Match[str]) -> str:
 
 
 def split_pattern(text: str, pattern: str) -> list[str]:
-    """Return the parts between matches; every character alone for an empty pattern. Raises EvaluationError."""
-    if not pattern:
-        return list(text)
+    """Return the parts between matches; for a pattern that fits nothing at all, without empty parts at the end.
+
+    Raises EvaluationError when it is no pattern.
+    """
+    compiled = compile_pattern(pattern)
+    fits_nothing = compiled.fullmatch("") is not None
     parts, at = [], 0
-    for match in compile_pattern(pattern).finditer(text):
-        if match.end() > match.start():
+    for match in compiled.finditer(text):
+        if match.end() > match.start() or 0 < match.start() < len(text):
             parts.append(text[at : match.start()])
             at = match.end()
-    return [*parts, text[at:]]
+    parts.append(text[at:])
+    while fits_nothing and len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    return parts
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from ksql_engine.functions.define import STRING, function, overload
 from ksql_engine.functions.signature import ScalarFunction
 
 _BLANK: Final = "".join(map(chr, range(33)))
+_WORD: Final = re.compile(r"\S+\s*", re.ASCII)
 _UNICODE: Final = re.compile(r"\\u+([0-9a-fA-F]{4})")
 
 
@@ -65,11 +66,16 @@ def _split(text: Any, delimiter: Any) -> list[Any]:
     return [text[place : place + 1] for place in range(len(text))] if text else [text]
 
 
-def _instr(text: str, part: str, position: int = 1, occurrence: int = 1) -> int:
-    if position == 0 or occurrence < 1:
+def _instr(text: str | None, part: str | None, position: int | None = 1, occurrence: int | None = 1) -> int:
+    """Return where `part` is for the nth time, searching from a position, or backwards from a negative one."""
+    if text is None or part is None or position is None or occurrence is None:
         return 0
-    if position < 0:
-        return _instr_back(text, part, position, occurrence)
+    if position == 0 or occurrence < 1 or abs(position) > len(text):
+        return 0
+    return _forwards(text, part, position, occurrence) if position > 0 else _backwards(text, part, position, occurrence)
+
+
+def _forwards(text: str, part: str, position: int, occurrence: int) -> int:
     at = position - 2
     for _ in range(occurrence):
         at = text.find(part, at + 1)
@@ -78,14 +84,14 @@ def _instr(text: str, part: str, position: int = 1, occurrence: int = 1) -> int:
     return at + 1
 
 
-def _instr_back(text: str, part: str, position: int, occurrence: int) -> int:
-    last = len(text) + position
+def _backwards(text: str, part: str, position: int, occurrence: int) -> int:
+    end, at = len(text) + position + 1, -1
     for _ in range(occurrence):
-        at = text.rfind(part, 0, last + len(part)) if last >= 0 else -1
+        at = text.rfind(part, 0, end) if end > 0 else -1
         if at < 0:
             return 0
-        last = at - 1
-    return last + 2
+        end = at + len(part) - 1
+    return at + 1
 
 
 def _trim(text: str) -> str:
@@ -94,7 +100,8 @@ def _trim(text: str) -> str:
 
 
 def _initcap(text: str) -> str:
-    return re.sub(r"\S+", lambda match: match.group()[:1].upper() + match.group()[1:].lower(), text)
+    """Write each word with a capital; spaces before the first are left out."""
+    return "".join([word[:1].upper() + word[1:] for word in _WORD.findall(text.lower())])
 
 
 def _elt(position: int | None, *items: str | None) -> str | None:
@@ -106,9 +113,9 @@ def _field(text: str | None, *items: str | None) -> int:
 
 
 def _split_to_map(text: str, entries: str, keys: str) -> dict[str, str] | None:
-    if not entries or not keys:
+    if not entries or not keys or entries == keys:
         return None
-    pairs = (part.split(keys) for part in text.split(entries))
+    pairs = (part.split(keys) for part in text.split(entries) if part)
     return {pair[0]: pair[1] for pair in pairs if len(pair) > 1}
 
 
@@ -203,9 +210,9 @@ FUNCTIONS: Final[tuple[ScalarFunction, ...]] = (
     function(
         "instr",
         "The position of a part, 0 when it is missing.",
-        overload("STRING str, STRING substring -> INTEGER", _instr),
-        overload("STRING str, STRING substring, INTEGER position -> INTEGER", _instr),
-        overload("STRING str, STRING substring, INTEGER position, INTEGER occurrence -> INTEGER", _instr),
+        overload("STRING str, STRING substring -> INTEGER", _instr, nulls=True),
+        overload("STRING str, STRING substring, INTEGER position -> INTEGER", _instr, nulls=True),
+        overload("STRING str, STRING substring, INTEGER position, INTEGER occurrence -> INTEGER", _instr, nulls=True),
         category=STRING,
     ),
     function("initcap", "Each word with a capital.", overload("STRING str -> STRING", _initcap), category=STRING),

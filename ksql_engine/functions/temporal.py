@@ -9,11 +9,13 @@ from typing import Final
 
 from ksql_engine.errors import EvaluationError
 from ksql_engine.functions.define import DATE_TIME, function, overload
-from ksql_engine.functions.java_time import format_time, parse_start, parse_time, zone_of
+from ksql_engine.functions.java_time import format_time, letters_of, parse_start, parse_time, zone_of
 from ksql_engine.functions.signature import Overload, ScalarFunction
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DAY: Final = 86_400_000
+_CLOCK_LETTERS: Final = frozenset("HhKkmsSAanNXxZzVO")
+_DATE_LETTERS: Final = frozenset("GuyYDMLdQqwEecFXxZzVO")
 _UNITS: Final = {
     "MILLISECOND": 1,
     "SECOND": 1000,
@@ -45,7 +47,14 @@ def _parse(text: str, pattern: str, zone: str = "UTC") -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
+def _only(pattern: str, unsupported: frozenset[str]) -> None:
+    wrong = letters_of(pattern) & unsupported
+    if wrong:
+        raise EvaluationError(f"Unsupported field: {', '.join(sorted(wrong))}")
+
+
 def _format_date(days: int, pattern: str) -> str:
+    _only(pattern, _CLOCK_LETTERS)
     return format_time(_moment(days * _DAY), pattern)
 
 
@@ -62,6 +71,7 @@ def _parse_day(text: str, pattern: str) -> int:
 
 
 def _format_clock(millis: int, pattern: str) -> str:
+    _only(pattern, _DATE_LETTERS)
     return format_time(_moment(millis), pattern)
 
 

@@ -59,6 +59,7 @@ def test_refusals(text: str, message: str) -> None:
         ("transform(map1, (k, v) => ucase(k), (k, v) => v + 1)", {"K": 6}),
         ("transform(map('a' := 1, 'b' := 2), (k, v) => 'same', (k, v) => v)", "error"),
         ("filter(map('a' := 1, 'b' := 2), (k, v) => v > 1)", {"b": 2}),
+        ("filter(map('a' := 1, 'b' := n), (k, v) => true)", "error"),
         ("reduce(map('a' := 1, 'b' := 2), 10, (s, k, v) => s + v)", 13),
         ("transform(items, x => reduce(a, x->quantity, (s, y) => s + y))", [8, 7]),
         ("transform(array[a, a], x => filter(x, y => y > 1))", [[2, 3], [2, 3]]),
