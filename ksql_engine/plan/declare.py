@@ -59,8 +59,7 @@ def declared_formats(statement: CreateSource, config: Config) -> tuple[FormatSpe
     with_clause.check(properties, with_clause.SOURCE_NAMES)
     if "KAFKA_TOPIC" not in properties:
         raise PrepareError('Missing required property "KAFKA_TOPIC" which has no default value.')
-    if statement.kind == TABLE and "RETENTION_MS" in properties:
-        raise StatementError("Cannot set 'RETENTION_MS' on tables: their topics are compacted.")
+    with_clause.check_retention(statement.kind, properties)
     default_value = settings.default_value_format(config)
     key = with_clause.key_format(properties, FormatSpec(settings.default_key_format(config)))
     value = with_clause.value_format(

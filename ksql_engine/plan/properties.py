@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any, Final
 
 from ksql_engine.dialect.statements import Properties
-from ksql_engine.errors import PrepareError, StatementError
-from ksql_engine.plan.model import FormatSpec, Schema, TimeColumn
+from ksql_engine.errors import EvaluationError, PrepareError, StatementError
+from ksql_engine.functions.java_time import format_time
+from ksql_engine.plan.model import TABLE, FormatSpec, Schema, TimeColumn
 
 FORMATS: Final = ("JSON", "AVRO", "KAFKA", "DELIMITED", "NONE")
 WINDOW_PROPERTIES: Final = frozenset({"WINDOW_TYPE", "WINDOW_SIZE"})
@@ -36,6 +38,7 @@ _SHARED: Final = frozenset(
 SOURCE_NAMES: Final = _SHARED | WINDOW_PROPERTIES | {"SOURCED_BY_CONNECTOR"}
 SINK_NAMES: Final = _SHARED
 INSERT_NAMES: Final = frozenset({"QUERY_ID"})
+_ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=timezone.utc)
 _DELIMITERS: Final = {"SPACE": " ", "TAB": "\t"}
 _WHOLE: Final = {
     "PARTITIONS": ("INT", 31),
@@ -62,8 +65,27 @@ def check(properties: Properties, names: frozenset[str]) -> None:
             integer(properties, name)
     for name in ("KEY_DELIMITER", "VALUE_DELIMITER"):
         _delimiter(properties, name, ",")
+    _check_pattern(properties)
     _check_wrap(properties)
     _check_protobuf(properties)
+
+
+def check_retention(kind: str, properties: Properties) -> None:
+    """Raise StatementError for RETENTION_MS of a table, whose topic is compacted; a windowed query's is not checked."""
+    if kind == TABLE and "RETENTION_MS" in properties:
+        raise StatementError(
+            "Invalid config variable in the WITH clause: RETENTION_MS. Non-windowed tables do not support retention."
+        )
+
+
+def _check_pattern(properties: Properties) -> None:
+    pattern = properties.get("TIMESTAMP_FORMAT")
+    if pattern is None:
+        return
+    try:
+        format_time(_ANY_TIME, str(pattern))
+    except EvaluationError as error:
+        raise PrepareError(f"Invalid datetime format for config:TIMESTAMP_FORMAT, reason:{error}") from error
 
 
 def _check_wrap(properties: Properties) -> None:

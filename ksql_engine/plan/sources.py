@@ -31,7 +31,9 @@ def plan_create_as(
     with_clause.check(statement.properties, with_clause.SINK_NAMES)
     if statement.query.limit is not None:
         raise StatementError(f"CREATE {statement.kind} AS SELECT statements don't support LIMIT clause.")
-    planned = plan_query(statement.query, metastore, functions.with_config(config), statement.name)
+    functions = functions.with_config(config)
+    _check_time(statement, metastore, functions)
+    planned = plan_query(statement.query, metastore, functions, statement.name)
     plan = planned.plan
     if plan.kind != statement.kind:
         raise StatementError(
@@ -45,8 +47,17 @@ def plan_create_as(
     return replace(plan, sink=sink)
 
 
+def _check_time(statement: CreateAsSelect, metastore: Metastore, functions: FunctionRegistry) -> None:
+    """Refuse a TIMESTAMP that no selected column gives, before a key that is not selected: ksqlDB's order."""
+    if "TIMESTAMP" in statement.properties:
+        selected = plan_query(statement.query, metastore, functions, None).plan.schema
+        with_clause.time_column(statement.properties, selected, strict=False)
+
+
 def _sink(statement: CreateAsSelect, planned: Planned, config: Config) -> Source:
     properties, plan, left = statement.properties, planned.plan, planned.left
+    if plan.window is None:
+        with_clause.check_retention(statement.kind, properties)
     value = with_clause.value_format(properties, left.value_format, settings.wraps_single_values(config))
     check_wrapping(properties, value, plan.schema)
     key = _key_format(statement, plan, left, config)

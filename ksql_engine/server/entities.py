@@ -106,7 +106,7 @@ def source_description(engine: Engine, source: Source, extended: bool) -> dict[s
         "windowType": source.window.kind if source.window else None,
         "readQueries": [query_json(engine, queries[one]) for one in engine.metastore.readers(source.name)],
         "writeQueries": [query_json(engine, queries[one]) for one in engine.metastore.writers(source.name)],
-        "fields": [_described(field) for field in fields_json(source.schema)],
+        "fields": [_described(field) for field in [*fields_json(source.schema), *_header_fields(source)]],
         "type": source.kind,
         "timestamp": source.time.name if source.time else "",
         "statistics": "",
@@ -123,6 +123,19 @@ def source_description(engine: Engine, source: Source, extended: bool) -> dict[s
         "clusterStatistics": [],
         "clusterErrorStats": [],
     }
+
+
+def _header_fields(source: Source) -> list[dict[str, Any]]:
+    """Return the header columns of a source; one of a single header says which."""
+    return [
+        {
+            "name": header.name,
+            "schema": type_json(header.type),
+            "type": "HEADER",
+            **({} if header.key is None else {"headerKey": header.key}),
+        }
+        for header in source.headers
+    ]
 
 
 def _described(field: dict[str, Any]) -> dict[str, Any]:
