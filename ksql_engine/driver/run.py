@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from ksql_engine.dialect.parser import parse_statement, split_with_places
+from ksql_engine.dialect.statements import CreateSource
 from ksql_engine.driver.cases import Case
 from ksql_engine.driver.compare import difference
 from ksql_engine.driver.memory import TopicDriver
@@ -14,6 +17,8 @@ from ksql_engine.driver.registry import MemoryRegistry
 from ksql_engine.driver.topic_data import Part, TopicData
 from ksql_engine.errors import KsqlError
 from ksql_engine.operators.endpoints import Headers, Message
+from ksql_engine.plan.declare import plan_source
+from ksql_engine.plan.metastore import Metastore
 
 
 def run_case(case: Case) -> str | None:
@@ -21,6 +26,7 @@ def run_case(case: Case) -> str | None:
     driver = TopicDriver(case.properties)
     declared = {topic["name"]: topic for topic in case.topics}
     try:
+        _register_declared(driver, case, declared)
         register_schemas(driver.registry, case.topics)
         driver.execute(case.statements)
         data: dict[str, TopicData] = {}
@@ -39,6 +45,15 @@ def run_case(case: Case) -> str | None:
     if problem and driver.log:
         return f"{problem}; log: {driver.log[:3]}"
     return problem or unfulfilled(driver, case.post)
+
+
+def _register_declared(driver: TopicDriver, case: Case, declared: Mapping[str, Any]) -> None:
+    """Register what declared columns come to, for topics the case says nothing of: the first ids are theirs."""
+    for text, place in split_with_places(case.statements):
+        with suppress(KsqlError):
+            statement = parse_statement(text, start=place)
+            if isinstance(statement, CreateSource) and statement.properties.get("KAFKA_TOPIC") not in declared:
+                driver.formats.register_new(plan_source(statement, Metastore(), case.properties))
 
 
 def register_schemas(registry: MemoryRegistry, topics: Sequence[Mapping[str, Any]]) -> None:
