@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ksql_engine.dialect.ast import Literal
+from ksql_engine.dialect.ast import Expr, Literal
 from ksql_engine.dialect.statements import Query
 from ksql_engine.dialect.text import expression_text
 from ksql_engine.errors import StatementError
@@ -63,6 +63,7 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     relation = _rows(query, metastore, functions)
     check_window(query, relation.scope, functions.config)
     if query.where is not None:
+        _refuse_aggregates(query.where, functions)
         relation = filtered(relation, query.where, functions, "WHERE")
     scope = _select_scope(query, relation.scope, push=target is None)
     check_names(query.items, persistent=target is not None, joined=relation.joined)
@@ -74,6 +75,13 @@ def plan_query(query: Query, metastore: Metastore, functions: FunctionRegistry, 
     has_filter = query.where is not None or query.having is not None
     plan = QueryPlan(step, relation.kind, schema, None, has_filter, query.limit, tuple(names), relation.window)
     return Planned(plan, relation.left, tuple(items), scope)
+
+
+def _refuse_aggregates(where: Expr, functions: FunctionRegistry) -> None:
+    for call in aggregate_calls([where], functions):
+        raise StatementError(
+            f"Error in WHERE expression: {call.name} is an aggregate function, which only SELECT and HAVING may use."
+        )
 
 
 def _select_scope(query: Query, scope: Scope, push: bool) -> Scope:
@@ -147,7 +155,7 @@ def _check_ungrouped(query: Query, selected: Sequence[Selected], functions: Func
     joined = bool(query.joins)
     if calls:
         refuse_loose([one.expression for one in selected if not aggregate_calls([one.expression], functions)], joined)
-    for call in calls or aggregate_calls([query.where] if query.where is not None else [], functions):
+    for call in calls:
         raise StatementError(
             f"Use of aggregate function {call.name} requires a GROUP BY clause. "
             f"Aggregate function(s): {expression_text(call)}"

@@ -20,7 +20,7 @@ from ksql_engine.plan.model import TABLE, FormatSpec, QueryPlan, Source
 from ksql_engine.plan.queries import Planned, plan_query
 from ksql_engine.plan.replace import check_replacement
 from ksql_engine.plan.statement_text import create_as_text
-from ksql_engine.plan.windows import sink_retention
+from ksql_engine.plan.windows import check_windowed, sink_retention
 from ksql_engine.types import SqlType
 
 
@@ -41,6 +41,7 @@ def plan_create_as(
             f"CREATE {plan.kind} AS SELECT statement instead."
         )
     sink = _sink(statement, planned, config)
+    check_windowed(sink)
     existing = metastore.sources.get(sink.name)
     if existing is not None and statement.or_replace:
         check_replacement(existing, sink)

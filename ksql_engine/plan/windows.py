@@ -45,9 +45,13 @@ def declared_window(properties: Properties) -> WindowInfo | None:
 
 
 def check_windowed(source: Source) -> None:
-    """Raise StatementError when a windowed source has nothing that its windows could belong to."""
+    """Raise StatementError for windows without a key they could belong to, and for retention without windows."""
     if source.window is not None and not source.schema.key:
         raise StatementError("Windowed sources require a key column.")
+    if source.window is None and source.is_table and source.retention_ms is not None:
+        raise StatementError(
+            "Invalid config variable in the WITH clause: RETENTION_MS. Non-windowed tables do not support retention."
+        )
 
 
 def _declared_size(properties: Properties) -> int | None:

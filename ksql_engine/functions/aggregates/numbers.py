@@ -170,7 +170,9 @@ def _pearson(state: Products) -> float:
 
 AGGREGATES: Final = (
     AggregateFunction("SUM", "The sum.", ("INT", "BIGINT", "DOUBLE", "DECIMAL"), _sum),
-    AggregateFunction("SUM_LIST", "The sum over all items of arrays.", ("ARRAY<INT>", "ARRAY<BIGINT>"), _sum_list),
+    AggregateFunction(
+        "SUM_LIST", "The sum over all items of arrays.", ("ARRAY<INT>", "ARRAY<BIGINT>", "ARRAY<DOUBLE>"), _sum_list
+    ),
     AggregateFunction("AVG", "The average.", ("INT", "BIGINT", "DOUBLE", "DECIMAL"), _avg),
     AggregateFunction(
         "STDDEV_SAMPLE",
