@@ -25,12 +25,12 @@ def flag(config: Config, name: str, default: bool) -> bool:
 
 def default_key_format(config: Config) -> str:
     """Return the format of keys whose statement names none."""
-    return text(config, "ksql.persistence.default.format.key", "KAFKA")
+    return text(config, "ksql.persistence.default.format.key", "KAFKA").upper()
 
 
 def default_value_format(config: Config) -> str | None:
     """Return the format of values whose statement names none, or None: it has to name one."""
-    return text(config, "ksql.persistence.default.format.value", "") or None
+    return text(config, "ksql.persistence.default.format.value", "").upper() or None
 
 
 def wraps_single_values(config: Config) -> bool:

@@ -63,7 +63,7 @@ def declared_formats(statement: CreateSource, config: Config) -> tuple[FormatSpe
     default_value = settings.default_value_format(config)
     key = with_clause.key_format(properties, FormatSpec(settings.default_key_format(config)))
     value = with_clause.value_format(
-        properties, FormatSpec(default_value.upper()) if default_value else None, settings.wraps_single_values(config)
+        properties, FormatSpec(default_value) if default_value else None, settings.wraps_single_values(config)
     )
     return key, value
 

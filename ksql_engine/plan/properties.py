@@ -121,7 +121,7 @@ def integer(properties: Properties, name: str) -> int | None:
 def key_format(properties: Properties, default: FormatSpec) -> FormatSpec:
     """Return the format of keys; `default` where nothing is said. Raises StatementError when they do not fit."""
     name = properties.get("KEY_FORMAT", properties.get("FORMAT"))
-    chosen = default.name if name is None else _format(name)
+    chosen = _format(default.name if name is None else name)
     full_name = _full_name(properties, "KEY_SCHEMA_FULL_NAME")
     _check_options(chosen, full_name, properties, "KEY")
     delimiter = _delimiter(properties, "KEY_DELIMITER", default.delimiter if chosen == default.name else ",")
@@ -139,7 +139,7 @@ def value_format(properties: Properties, default: FormatSpec | None, wraps: bool
             "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. Either provide one or set a "
             "default via the 'ksql.persistence.default.format.value' config."
         )
-    chosen = _format(name) if name is not None else (default or FormatSpec("JSON")).name
+    chosen = _format(name if name is not None else (default or FormatSpec("JSON")).name)
     given = "VALUE_AVRO_SCHEMA_FULL_NAME" in properties
     full_name = _full_name(properties, "VALUE_AVRO_SCHEMA_FULL_NAME" if given else "VALUE_SCHEMA_FULL_NAME")
     _check_options(chosen, full_name, properties, "VALUE")

@@ -130,8 +130,11 @@ class StatementRunner:
     def _one(self, text: str, place: Place, request: Request) -> Entity | None:
         self._engine.check_ready()
         statement = parse_statement(substitute(text, request.variables, place), self._engine.metastore.types, place)
+        handler = self._handlers[type(statement)]
+        if isinstance(statement, (AssertTopic, AssertSchema)):
+            return handler(statement, request)  # may wait for what other statements make
         with self._engine.lock:
-            return self._handlers[type(statement)](statement, request)
+            return handler(statement, request)
 
     def _create_source(self, statement: CreateSource, request: Request) -> Entity | None:
         exists = self._existing(statement)

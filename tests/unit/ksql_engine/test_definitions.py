@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,10 @@ def test_assertions(tmp_path: Path, statement: str, problem: str | None) -> None
         with pytest.raises(FailedStatement, match=problem) as found:
             execute(running, statement)
     assert found.value.code in (40001, 41700)
+
+
+def test_an_assertion_waits_for_what_another_request_makes(tmp_path: Path) -> None:
+    with engine(tmp_path, MemoryBroker(), MemoryRegistry()) as running, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(execute, running, "ASSERT TOPIC 'later' TIMEOUT 10 SECONDS;")
+        execute(running, "CREATE STREAM l (a INT) WITH (KAFKA_TOPIC='later', VALUE_FORMAT='JSON', PARTITIONS=1);")
+        assert waiting.result(timeout=10)[0]["exists"] is True
