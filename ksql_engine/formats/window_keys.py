@@ -18,10 +18,14 @@ _START = struct.Struct(">q")
 _SESSION = struct.Struct(">qq")
 
 
+def bounds_size(window: WindowInfo) -> int:
+    """Return how many bytes at the end of a key are its window's bounds."""
+    return _SESSION.size if window.size is None else _START.size
+
+
 def windowed_reader(read: Reader, window: WindowInfo) -> Reader:
     """Return the reader of windowed keys around the reader of plain ones."""
-    size = window.size
-    suffix = _SESSION.size if size is None else _START.size
+    size, suffix = window.size, bounds_size(window)
 
     def read_windowed(data: bytes) -> Row:
         if len(data) < suffix:

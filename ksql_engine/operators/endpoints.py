@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ksql_engine.errors import DeserializationError, EvaluationError, KsqlError, SerializationError
 from ksql_engine.formats.base import Formats
-from ksql_engine.formats.window_keys import BOUNDS, windowed_reader, windowed_writer
+from ksql_engine.formats.window_keys import BOUNDS, bounds_size, windowed_reader, windowed_writer
 from ksql_engine.functions.java_time import parse_time
 from ksql_engine.operators.base import has_null
 from ksql_engine.plan.model import HeaderColumn, Source, SourceStep
@@ -24,7 +24,10 @@ class AbsentKey(tuple[Any, ...]):
 
 @dataclass(frozen=True)
 class Message:
-    """A record of a topic; `timestamp` in ms since the epoch."""
+    """A record of a topic; `timestamp` in ms since the epoch.
+
+    `routing` is what chooses the partition of a record to be written, None for its key.
+    """
 
     topic: str
     key: bytes | None
@@ -33,6 +36,7 @@ class Message:
     partition: int = 0
     offset: int = 0
     headers: Headers = ()
+    routing: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ def encoder(sink: Source, formats: Formats) -> Encode:
         write_key = windowed_writer(write_key, sink.window)
     time_of = _time_reader(sink)
     topic, width, windowed = sink.topic, len(sink.schema.key), sink.window is not None
+    suffix = bounds_size(sink.window) if sink.window is not None else 0
 
     def no_key(key: Row) -> bool:
         """Several columns are a record even when all are null; a single null is no key, nor is one without a window."""
@@ -158,6 +163,9 @@ def encoder(sink: Source, formats: Formats) -> Encode:
             except EvaluationError as error:
                 raise SerializationError(str(error)) from error
         key_bytes = None if no_key(key) else write_key(key)
-        return Message(topic, key_bytes, None if value is None else write_value(value), time, headers=headers)
+        # All windows of a key lie in one partition, as Kafka Streams writes them.
+        routing = key_bytes[:-suffix] if key_bytes is not None and suffix else None
+        value_bytes = None if value is None else write_value(value)
+        return Message(topic, key_bytes, value_bytes, time, headers=headers, routing=routing)
 
     return encode

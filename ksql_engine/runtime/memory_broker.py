@@ -11,6 +11,7 @@ from ksql_engine.errors import NotReadyError, StatementError
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.runtime.broker import InputFeed, OutputSink, TopicAdmin
 from ksql_engine.runtime.feed import in_time_order
+from ksql_engine.runtime.partitioner import partition_of
 from ksql_engine.runtime.topics import TopicInfo
 from ksql_engine.state.rocks import Offsets
 
@@ -64,7 +65,7 @@ class MemoryTopics:
             if message.topic not in self._logs:
                 self.ensure(message.topic, 1, 1, {})
             partitions = self._logs[message.topic]
-            number = (murmur2(message.key or b"") & 0x7FFFFFFF) % len(partitions)
+            number = partition_of(message.routing or message.key or b"", len(partitions))
             partitions[number].append(replace(message, partition=number, offset=len(partitions[number])))
             self.arrived.notify_all()
 
@@ -94,21 +95,6 @@ class MemoryTopics:
         return any(
             name in self._logs and len(self._logs[name][part]) > start for (name, part), start in positions.items()
         )
-
-
-def murmur2(data: bytes) -> int:
-    """Return the hash by which Kafka's producers choose a partition."""
-    mask, factor = 0xFFFFFFFF, 0x5BD1E995
-    found = 0x9747B28C ^ len(data)
-    whole = len(data) & ~3
-    for place in range(0, whole, 4):
-        part = int.from_bytes(data[place : place + 4], "little") * factor & mask
-        part = (part ^ part >> 24) * factor & mask
-        found = (found * factor & mask) ^ part
-    if whole < len(data):
-        found = (found ^ int.from_bytes(data[whole:], "little")) * factor & mask
-    found = (found ^ found >> 13) * factor & mask
-    return found ^ found >> 15
 
 
 class _MemoryFeed:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
 
 from ksql_engine.errors import SinkFailedError
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.runtime.clients import make_producer
+from ksql_engine.runtime.partitioner import partition_of
 from ksql_engine.runtime.settings import EngineSettings
+
+_METADATA_SECONDS: Final = 10.0
+_BY_KEY: Final = -1
 
 
 class Sink:
@@ -20,6 +25,7 @@ class Sink:
         """Connect when first used; `stopped` ends waiting."""
         self._failure: KafkaError | None = None
         self._stopped = stopped
+        self._counts: dict[str, int] = {}
         self._producer = make_producer(settings, self._note)
 
     def _note(self, error: KafkaError | None, _record: object) -> None:
@@ -36,6 +42,7 @@ class Sink:
                     value=message.value,
                     timestamp=message.timestamp,
                     headers=list(message.headers),
+                    partition=self._partition(message),
                 )
                 return
             except BufferError:
@@ -43,6 +50,17 @@ class Sink:
                 self._check()
             except KafkaException as error:
                 raise SinkFailedError(f"Cannot produce to {message.topic}: {error}") from error
+
+    def _partition(self, message: Message) -> int:
+        """Return a record's partition, or that the producer chooses it by the key. Raises KafkaException."""
+        if message.routing is None:
+            return _BY_KEY
+        if message.topic not in self._counts:
+            found = self._producer.list_topics(message.topic, timeout=_METADATA_SECONDS).topics[message.topic]
+            if found.error is not None:
+                raise KafkaException(found.error)
+            self._counts[message.topic] = len(found.partitions)
+        return partition_of(message.routing, self._counts[message.topic])
 
     def flush(self) -> None:
         """Wait until every record is acknowledged, however long the broker is away.
