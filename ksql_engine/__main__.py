@@ -46,6 +46,11 @@ def read_settings(arguments: list[str]) -> EngineSettings:
         metavar="NAME=VALUE",
         help="a further property for all Kafka clients (librdkafka's name), such as security.protocol",
     )
+    parser.add_argument(
+        "--property", action="append", default=[], metavar="NAME=VALUE", help="a server property of ksqlDB"
+    )
+    add("--users-file", None, "file of NAME:PASSWORD lines; with it, the API asks for HTTP Basic authentication")
+    add("--max-push-queries", "100", "most push queries that may be open at a time")
     given = parser.parse_args(arguments)
     if given.auto_offset_reset not in ("earliest", "latest"):
         parser.error("--auto-offset-reset is earliest or latest")
@@ -58,8 +63,29 @@ def read_settings(arguments: list[str]) -> EngineSettings:
         commit_interval_ms=int(given.commit_interval_ms),
         auto_offset_reset=given.auto_offset_reset,
         service_id=given.service_id,
-        kafka=dict(item.split("=", 1) for item in given.kafka_property),
+        kafka=_pairs(given.kafka_property, parser),
+        properties=_pairs(given.property, parser),
+        users=_users(given.users_file, parser),
+        max_push_queries=int(given.max_push_queries),
     )
+
+
+def _pairs(items: list[str], parser: argparse.ArgumentParser) -> dict[str, str]:
+    if not all("=" in item for item in items):
+        parser.error("a property has the form NAME=VALUE")
+    return {name: value for name, _, value in (item.partition("=") for item in items)}
+
+
+def _users(path: str | None, parser: argparse.ArgumentParser) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        parser.error(f"--users-file: {error}")
+    if not lines or not all(":" in line for line in lines):
+        parser.error("--users-file needs lines of the form NAME:PASSWORD")
+    return {name: password for name, _, password in (line.partition(":") for line in lines)}
 
 
 async def run(settings: EngineSettings) -> int:

@@ -78,6 +78,20 @@ class NotReadyError(KsqlError):
     status = 503
 
 
+class CommandTimeoutError(KsqlError):
+    """Raised when a request is to wait for a command that does not come."""
+
+    code = 50301
+    status = 503
+
+
+class NotFoundError(KsqlError):
+    """Raised when what an address names does not exist."""
+
+    code = 40400
+    status = 404
+
+
 class EvaluationError(KsqlError):
     """Raised when an expression has no value for a record (null operand, overflow, failing function)."""
 

@@ -54,13 +54,13 @@ class MemoryServer:
         await self._app(scope, receive, send)
 
     @contextmanager
-    def engine(self, properties: Mapping[str, str]) -> Iterator[tuple[Engine, MemoryBroker]]:
-        """Serve a new engine over an empty broker in memory."""
+    def engine(self, properties: Mapping[str, str], **settings: Any) -> Iterator[tuple[Engine, MemoryBroker]]:
+        """Serve a new engine over an empty broker in memory; `settings` are further ones of EngineSettings."""
         broker = MemoryBroker()
         with tempfile.TemporaryDirectory() as folder:
             given = {**_PROPERTIES, **properties}
-            settings = EngineSettings("", Path(folder), commit_interval_ms=10, properties=given)
-            engine = Engine(settings, broker, MemoryRegistry())
+            made = EngineSettings("", Path(folder), commit_interval_ms=10, properties=given, **settings)
+            engine = Engine(made, broker, MemoryRegistry())
             engine.start()
             self._app = make_app(engine)
             try:

@@ -11,7 +11,8 @@ from pathlib import Path
 class EngineSettings:
     """What the engine needs to know about its surroundings. `kafka` holds further client properties (security).
 
-    `properties` are ksqlDB's own server properties; a request may set them for itself.
+    `properties` are ksqlDB's own server properties; a request may set them for itself. `users` are passwords
+    by name; without any the API is open.
     """
 
     bootstrap: str
@@ -25,6 +26,7 @@ class EngineSettings:
     max_push_queries: int = 100
     kafka: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict)
 
     def group_id(self, query_id: str) -> str:
         """Return the consumer group under which a query's offsets are visible."""

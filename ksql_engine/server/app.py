@@ -11,32 +11,31 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from ksql_engine.errors import BadRequestError, KsqlError
+from ksql_engine.errors import BadRequestError, CommandTimeoutError, KsqlError
 from ksql_engine.runtime.engine import Engine, describe_failure
 from ksql_engine.runtime.push import PushQueries
 from ksql_engine.server import statements
+from ksql_engine.server.auth import BasicAuth
 from ksql_engine.server.inserts import insert_rows
+from ksql_engine.server.monitoring import Monitoring
 from ksql_engine.server.statements import FailedStatement, StatementRunner
 from ksql_engine.server.streaming import answer_query, answer_query_stream
 
 _LOG = logging.getLogger(__name__)
-VERSION: Final = "0.29.0"
 _MAX_BODY: Final = 10 * 1024 * 1024
 
 
-def make_app(engine: Engine) -> Starlette:
-    """Return the application that serves `engine`."""
-    api = _Api(engine)
-    return Starlette(
+def make_app(engine: Engine) -> ASGIApp:
+    """Return the application that serves `engine`, to its users alone where it has some."""
+    runner = StatementRunner(engine)
+    api = _Api(engine, runner)
+    app = Starlette(
         routes=[
-            Route("/", lambda _request: RedirectResponse("/info"), methods=["GET"]),
-            Route("/info", api.info, methods=["GET"]),
-            Route("/healthcheck", api.health, methods=["GET"]),
-            Route("/chc/live", api.live, methods=["GET"]),
-            Route("/chc/ready", api.chc_ready, methods=["GET"]),
+            *Monitoring(engine, runner).routes(),
             Route("/ksql", api.ksql, methods=["POST"]),
             Route("/query", api.query, methods=["POST"]),
             Route("/query-stream", api.query_stream, methods=["POST"]),
@@ -50,6 +49,7 @@ def make_app(engine: Engine) -> Starlette:
             Exception: _unexpected,
         },
     )
+    return BasicAuth(app, engine.settings.users) if engine.settings.users else app
 
 
 def generic_error(code: int, message: str) -> dict[str, Any]:
@@ -86,41 +86,28 @@ async def _unexpected(_request: Request, error: Exception) -> Response:
 class _Api:
     """The handlers; what blocks runs in the thread pool."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, runner: StatementRunner) -> None:
         self._engine = engine
-        self._statements = StatementRunner(engine)
+        self._statements = runner
         self._pushes = PushQueries(engine)
-
-    async def info(self, _request: Request) -> Response:
-        engine = self._engine
-        return JSONResponse(
-            {
-                "KsqlServerInfo": {
-                    "version": VERSION,
-                    "kafkaClusterId": engine.cluster_id,
-                    "ksqlServiceId": engine.settings.service_id,
-                    "serverStatus": "RUNNING" if engine.ready else "INITIALIZING",
-                }
-            }
-        )
-
-    async def health(self, _request: Request) -> Response:
-        details = {name: {"isHealthy": healthy} for name, healthy in self._engine.healthy.items()}
-        ready = self._engine.ready
-        body = {"isHealthy": ready, "details": details, "serverState": "READY" if ready else "INITIALIZING"}
-        return JSONResponse(body, status_code=200 if ready else 503)
-
-    async def live(self, _request: Request) -> Response:
-        return Response(status_code=200)
-
-    async def chc_ready(self, _request: Request) -> Response:
-        return Response(status_code=200 if self._engine.ready else 503)
 
     async def ksql(self, request: Request) -> Response:
         body = await _json_body(request)
         text = _text(body, "ksql")
         session = self._session(body, "streamsProperties")
+        self._check_sequence(body.get("commandSequenceNumber"))
         return JSONResponse(await run_in_threadpool(self._statements.execute, text, session))
+
+    def _check_sequence(self, number: Any) -> None:
+        """Raise NotReadyError for a command that was not run: commands are run as they come, so none is waited for."""
+        if number is None:
+            return
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise BadRequestError("Invalid JSON in request: 'commandSequenceNumber' must be a number")
+        if number >= max(self._engine.sequence, 1):
+            raise CommandTimeoutError(
+                f"Timed out while waiting for a previous command to execute. command sequence number: {number}"
+            )
 
     async def query(self, request: Request) -> Response:
         body = await _json_body(request)
@@ -129,6 +116,8 @@ class _Api:
         )
 
     async def query_stream(self, request: Request) -> Response:
+        if request.scope["http_version"] == "1.0":
+            raise BadRequestError("This endpoint is only available when using HTTP1.1 or HTTP2")
         body = await _json_body(request)
         return await answer_query_stream(
             self._engine,

@@ -24,8 +24,10 @@ def insert_rows(engine: Engine, text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         target = json.loads(lines[0])["target"]
-    except (IndexError, ValueError, KeyError, TypeError) as error:
+    except (IndexError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadRequestError("The first line must be a JSON object with a target") from error
+    if not isinstance(target, str) or not target:
+        raise BadRequestError("The target must be the name of a stream or table")
     with engine.lock:
         engine.check_ready()
         source = engine.metastore.source(_name(target))
@@ -46,7 +48,7 @@ def _insert(engine: Engine, source: Source, line: str, number: int) -> dict[str,
     try:
         values = _row(source, line)
         engine.insert_sink().send(row_message(engine, source, values, time.time_ns() // 1_000_000))
-    except (KsqlError, KafkaException, ValueError) as error:
+    except (KsqlError, KafkaException, ValueError, RecursionError) as error:
         code = error.code if isinstance(error, KsqlError) else 40000
         message = describe_failure(error) if isinstance(error, (KsqlError, KafkaException)) else str(error)
         return {"status": "error", "seq": number, "error_code": code, "message": message}

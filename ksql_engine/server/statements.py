@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from confluent_kafka import KafkaException
 
@@ -48,6 +48,8 @@ from ksql_engine.server import entities
 from ksql_engine.server.definitions import alter_source, assert_schema, assert_topic
 from ksql_engine.server.entities import Entity
 
+_KEPT_STATUSES: Final = 1000
+
 
 class FailedStatement(KsqlError):
     """Raised when a statement of a request fails; what the statements before it answered goes along."""
@@ -86,6 +88,7 @@ class StatementRunner:
     def __init__(self, engine: Engine) -> None:
         """Use `engine`."""
         self._engine = engine
+        self.done: dict[str, dict[str, Any]] = {}
         self._handlers: dict[type, Callable[[Any, Request], Entity | None]] = {
             CreateSource: self._create_source,
             CreateAsSelect: self._create_as,
@@ -125,7 +128,15 @@ class StatementRunner:
                 raise FailedStatement(error, one, done) from error
             if answer is not None:
                 done.append(answer)
+                self._note(answer)
         return done
+
+    def _note(self, answer: Entity) -> None:
+        """Keep the status of a command for those who ask later; the oldest are forgotten."""
+        if answer["@type"] == "currentStatus":
+            self.done[answer["commandId"]] = answer["commandStatus"]
+            while len(self.done) > _KEPT_STATUSES:
+                self.done.pop(next(iter(self.done)), None)
 
     def _one(self, text: str, place: Place, request: Request) -> Entity | None:
         self._engine.check_ready()
