@@ -12,7 +12,7 @@ VENV_STEP := $(PYTHON) scripts/stack/bootstrap_venv.py
 option = $(if $($(1)),$(2) $($(1)))
 
 .PHONY: help venv doctor setup up down clear distclean status logs topics schemas ksql ksql-reset spark webapp \
-        webapp-local generate verify audit drill test check bench lock
+        webapp-local generate verify audit drill test check bench bench-ksql lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -95,6 +95,9 @@ check: ## the quality gate: ruff, mypy, architecture
 
 bench: venv ## measure the README's figures on the running lab
 	@$(VENV) -m benchmarks.lab
+
+bench-ksql: venv ## how fast the SQL engine takes in a million orders: ORDERS=1000000 CUSTOMERS=100000
+	@$(VENV) -m benchmarks.ksql $(call option,ORDERS,--orders) $(call option,CUSTOMERS,--customers)
 
 lock: venv ## renew the locked requirements and the jars' checksums
 	@$(VENV) -m scripts.stack.lock
