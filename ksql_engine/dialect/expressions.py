@@ -19,6 +19,10 @@ _BIGGEST_DOUBLE: Final = Decimal("1.7976931348623157E308")
 _COMPARISONS: Final = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
+_UNITS: Final = ("DAYS", "HOURS", "MINUTES", "SECONDS", "MILLISECOND", "MILLISECONDS")
+"""Words that are always units of time; DAY, HOUR, MINUTE and SECOND are also names of columns."""
+
+
 def parse_expression(cursor: Cursor) -> ast.Expr:
     """Read one expression. Raises ParseError."""
     left = _conjunction(cursor)
@@ -46,21 +50,20 @@ def _negation(cursor: Cursor) -> ast.Expr:
 
 
 def _predicate(cursor: Cursor) -> ast.Expr:
+    """Read a value with at most one comparison, IS, BETWEEN, IN or LIKE."""
     left = _concatenation(cursor)
-    while True:
-        symbol = cursor.token.text if cursor.token.kind == SYMBOL else ""
-        if symbol in _COMPARISONS:
-            cursor.advance()
-            left = ast.Compare(_COMPARISONS[symbol], left, _concatenation(cursor))
-        elif cursor.take_word("IS"):
-            left = _is_predicate(cursor, left)
-        elif cursor.is_word("BETWEEN") or cursor.is_word("IN") or cursor.is_word("LIKE"):
-            left = _range_predicate(cursor, left)
-        elif cursor.is_word("NOT") and cursor.ahead(1).text in ("BETWEEN", "IN", "LIKE"):
-            cursor.advance()
-            left = ast.Not(_range_predicate(cursor, left))
-        else:
-            return left
+    symbol = cursor.token.text if cursor.token.kind == SYMBOL else ""
+    if symbol in _COMPARISONS:
+        cursor.advance()
+        return ast.Compare(_COMPARISONS[symbol], left, _concatenation(cursor))
+    if cursor.take_word("IS"):
+        return _is_predicate(cursor, left)
+    if cursor.is_word("BETWEEN") or cursor.is_word("IN") or cursor.is_word("LIKE"):
+        return _range_predicate(cursor, left)
+    if cursor.is_word("NOT") and cursor.ahead(1).text in ("BETWEEN", "IN", "LIKE"):
+        cursor.advance()
+        return ast.Not(_range_predicate(cursor, left))
+    return left
 
 
 def _is_predicate(cursor: Cursor, left: ast.Expr) -> ast.Expr:
@@ -269,9 +272,8 @@ def _call(cursor: Cursor) -> ast.Expr:
 
 def _argument(cursor: Cursor) -> ast.Expr:
     token, after = cursor.token, cursor.ahead(1).text
-    unit = UNIT_MILLIS.get(token.text.removesuffix("S"))
-    if token.kind == WORD and unit is not None and after in (",", ")"):
-        return ast.IntervalUnit(cursor.advance().text, unit)
+    if token.kind == WORD and token.text in _UNITS and after in (",", ")"):
+        return ast.IntervalUnit(cursor.advance().text, UNIT_MILLIS[token.text.removesuffix("S")])
     if token.kind == WORD and after == "=>":
         parameter = cursor.identifier("a lambda parameter")
         cursor.advance()

@@ -45,7 +45,7 @@ COLUMNS = {
     "NS": STRING,
     "NB": BOOLEAN,
     "X": BYTES,
-    "D8": DATE,
+    "DAY": DATE,
     "CLOCK": TIME,
 }
 ROW = (

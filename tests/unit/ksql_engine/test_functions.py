@@ -76,7 +76,7 @@ NUMBERS = [
     ("power(2, 10)", 1024.0),
     ("degrees(pi())", 180.0),
     ("greatest(1, n, 3)", 3),
-    ("least(d8, '1970-01-05')", 4),
+    ("least(day, '1970-01-05')", 4),
     ("nullif(7, i)", None),
     ("geo_distance(0, 0, 0, 0)", 0.0),
 ]
@@ -88,13 +88,13 @@ TIMES = [
     ("parse_timestamp('2021 [x]', 'yyyy')", "error"),
     ("parse_timestamp('2021', 'yyyy[-MM]')", 1609459200000),
     ("parse_date('2021-03-01 or so', 'yyyy-MM-dd')", 18687),
-    ("format_date(d8, 'yyyy/MM/dd')", "1970/01/11"),
+    ("format_date(day, 'yyyy/MM/dd')", "1970/01/11"),
     ("parse_time('1:05 PM', 'h:mm a')", 47_100_000),
     ("format_time(clock, 'HH:mm:ss')", "00:01:05"),
     ("format_time(clock, 'yyyy')", "error"),
-    ("format_date(d8, 'HH')", "error"),
-    ("dateadd(days, 3, d8)", 13),
-    ("datesub(hours, 25, d8)", 9),
+    ("format_date(day, 'HH')", "error"),
+    ("dateadd(days, 3, day)", 13),
+    ("datesub(hours, 25, day)", 9),
     ("timeadd(hours, 24, clock)", 65_000),
     ("timesub(minutes, 2, clock)", 86_345_000),
     ("timestampadd(minutes, 1, t)", 61_000),
@@ -122,7 +122,7 @@ JSON = [
     ("""json_keys('{"a": 1, "b": "x"}')""", ["a", "b"]),
     ("""json_items('[1, {"b": 2}]')""", ["1", '{"b":2}']),
     ("to_json_string(r)", '{"QUANTITY":3,"PRICE":9}'),
-    ("to_json_string(d8)", '"1970-01-11"'),
+    ("to_json_string(day)", '"1970-01-11"'),
     ("to_json_string(n)", "null"),
 ]
 COLLECTIONS = [
@@ -177,7 +177,7 @@ def test_values(text: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ucase(ns)", "round(n, 1)", "split(ns, ',')", "dateadd(days, n, d8)", "slice(a, 1, n)"]
+    "text", ["ucase(ns)", "round(n, 1)", "split(ns, ',')", "dateadd(days, n, day)", "slice(a, 1, n)"]
 )
 def test_null_arguments_do_not_fail(text: str) -> None:
     assert value(text) in (None, [1, 2, 3])
