@@ -16,7 +16,7 @@ _TIME = re.compile(r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?")
 
 
 def timestamp_of(text: str) -> int:
-    """Return the ms since the epoch of an ISO text; missing parts are the earliest, no zone is UTC.
+    """Return the ms since the epoch of an ISO text; missing parts are the earliest, no zone is UTC, 24:00 ends a day.
 
     Raises EvaluationError when `text` is not such a time.
     """
@@ -24,18 +24,20 @@ def timestamp_of(text: str) -> int:
     if match is None:
         raise EvaluationError(f"Failed to parse timestamp '{text}'")
     year, month, day, hour, minute, second, fraction, zone = match.groups()
+    midnight = hour == "24" and not any(int(part or 0) for part in (minute, second, fraction))
     try:
         moment = datetime(
             int(year),
             int(month or 1),
             int(day or 1),
-            int(hour or 0),
+            0 if midnight else int(hour or 0),
             int(minute or 0),
             int(second or 0),
             tzinfo=timezone.utc,
         )
     except ValueError as error:
         raise EvaluationError(f"Failed to parse timestamp '{text}': {error}") from error
+    moment += timedelta(days=int(midnight))
     millis = int((fraction or "0").ljust(3, "0")[:3])
     return int((moment - _EPOCH) / timedelta(milliseconds=1)) + millis - _zone_millis(zone)
 
