@@ -54,7 +54,7 @@ class Compiler(CodeWriter):
         super().__init__()
         self.scope = scope
         self.functions = functions
-        self.list_types = ListTypes(lambda expr: self.code(expr).type, self.shown)
+        self.list_types = ListTypes(self.type_of, self.shown)
         self._writers: dict[type, Callable[[Any], Code]] = {
             ast.Literal: self._literal,
             ast.ColumnRef: self._column,
@@ -94,6 +94,13 @@ class Compiler(CodeWriter):
             raise StatementError(f"{self.shown(expr)} is not allowed here")
         return write(expr)
 
+    def type_of(self, expr: ast.Expr) -> SqlType:
+        """Return the type of `expr` without leaving code behind. Raises StatementError."""
+        mark = self.mark()
+        kind = self.code(expr).type
+        self.back_to(mark)
+        return kind
+
     def shown(self, expr: ast.Expr) -> str:
         """Return the text of `expr` for messages, with names as the query's schema has them."""
         return expression_text(self.scope.displayed(expr))
@@ -109,6 +116,9 @@ class Compiler(CodeWriter):
         code = self.code(expr)
         if code.type not in (BOOLEAN, NULL):
             raise ExpressionTypeError(f"{place} must be BOOLEAN, but {self.shown(expr)} is {code.type}")
+        return self._demanded(code)
+
+    def _demanded(self, code: Code) -> Code:
         if not code.maybe_null:
             return code
         return Code(f"{self.constant(predicates.demand_boolean)}({code.text})", BOOLEAN, maybe_null=False)
@@ -203,7 +213,7 @@ class Compiler(CodeWriter):
             raise ExpressionTypeError(
                 f"WHEN operand type should be boolean.\nType for '{self.shown(expr)}' is {code.type}"
             )
-        return code
+        return self._demanded(code)
 
     def _case_type(self, expr: ast.Case, thens: list[SqlType], default: SqlType) -> SqlType:
         result = NULL
@@ -266,7 +276,8 @@ class Compiler(CodeWriter):
         key_codes = [self.guarded(self.as_type(one, key), "map key") for one in keys]
         value_codes = [self.guarded(self.as_type(one, value), "map value") for one in values]
         entries = ", ".join(f"{a.text}: {b.text}" for a, b in zip(key_codes, value_codes, strict=True))
-        return Code("{" + entries + "}", map_type(key, value), maybe_null=False, safe=True)
+        hashable = key.base not in ("ARRAY", "MAP", "STRUCT")
+        return Code("{" + entries + "}", map_type(key, value), maybe_null=False, safe=hashable)
 
     def _struct(self, expr: ast.StructLiteral) -> Code:
         names = [name for name, _ in expr.fields]

@@ -33,6 +33,14 @@ class CodeWriter:
         exec("\n".join(self._helpers), names)  # noqa: S102 - code written by the compiler, never by a user
         return names
 
+    def mark(self) -> int:
+        """Return how much was written, for `back_to`."""
+        return len(self._helpers)
+
+    def back_to(self, mark: int) -> None:
+        """Forget the helper functions that were written since `mark`."""
+        del self._helpers[mark:]
+
     def constant(self, value: Any) -> str:
         """Keep a value for the generated code and return the name it has there."""
         self._counter += 1

@@ -28,19 +28,17 @@ def _concat_ws(separator: Any, *parts: Any) -> Any:
 
 
 def _start(length: int, position: int) -> int:
-    """Turn a position (from 1; negative from the end; 0 as 1) into an index."""
-    if position > 0:
-        return min(position - 1, length)
+    """Turn a position from the end, or 0 for the start, into an index."""
     return 0 if position == 0 else max(length + position, 0)
 
 
 def _substring(text: Any, position: int) -> Any:
-    return text[_start(len(text), position) :]
+    return text[position - 1 if position > 0 else _start(len(text), position) :]
 
 
 def _substring_length(text: Any, position: int, length: int) -> Any:
-    start = _start(len(text), position)
-    return text[start : start + max(length, 0)]
+    start = position - 1 if position > 0 else _start(len(text), position)
+    return text[start : start + length if length > 0 else start]
 
 
 def _filler(text: Any, length: int, padding: Any) -> Any:

@@ -72,6 +72,8 @@ def test_refusals(text: str, message: str) -> None:
         ("t > day", False),
         ("m = 1.5e0", True),
         ("n is distinct from null or true", "refused"),
+        ("case when nb then 1 else 2 end", "error"),
+        ("map(a := 1)", "error"),
     ],
 )
 def test_values(text: str, expected: Any) -> None:
