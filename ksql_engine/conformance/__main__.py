@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ksql_engine.conformance import report
+from ksql_engine.conformance.compatibility import page
 from ksql_engine.conformance.pool import Result, run_all
 from ksql_engine.conformance.suite import Selection, load_items
 
@@ -21,6 +22,7 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--name", default="", help="only cases whose name has this part")
     parser.add_argument("--jobs", type=int, default=1, help="number of processes")
     parser.add_argument("--json", action="store_true", help="print all results as JSON instead")
+    parser.add_argument("--compatibility", type=Path, metavar="FILE", help="run all and write what holds to a page")
     parser.add_argument("--table", action="store_true", help="print the counts of each file")
     parser.add_argument("--verbose", action="store_true", help="print the statements and whole differences")
     return parser.parse_args(arguments)
@@ -29,6 +31,8 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """Run the chosen cases, print what failed, return 1 when something did."""
     given = read_arguments(arguments)
+    if given.compatibility:
+        return _write_page(given)
     items = load_items(given.folder, Selection(given.file, given.name, given.tier), given.rest)
     results: list[Result] = []
     for result in run_all(items, given.jobs):
@@ -42,6 +46,15 @@ def main(arguments: list[str]) -> int:
         print(report.table(results))
     print(report.summary(results))
     return 1 if any(result.outcome == "failed" for result in results) else 0
+
+
+def _write_page(given: argparse.Namespace) -> int:
+    chosen = Selection(given.file, given.name, given.tier)
+    statements = list(run_all(load_items(given.folder, chosen), given.jobs))
+    rest = list(run_all(load_items(given.folder, chosen, rest=True), given.jobs))
+    given.compatibility.write_text(page(statements, rest), encoding="utf-8")
+    print(report.summary([*statements, *rest]))
+    return 0
 
 
 if __name__ == "__main__":

@@ -54,8 +54,7 @@ def load_items(folder: Path, chosen: Selection, rest: bool = False) -> list[Item
     """Return the chosen cases of all files of a folder; with `rest` of its folder `rest`, if it has one."""
     if not rest:
         return list(_items(folder, chosen, expand))
-    inner = folder / "rest"
-    return list(_items(inner if inner.is_dir() else folder, chosen, expand_rest))
+    return list(_items(folder / "rest" if (folder / "rest").is_dir() else folder, chosen, expand_rest))
 
 
 def _items(folder: Path, chosen: Selection, make: Callable[[str, Mapping[str, Any]], Iterable[Case]]) -> Iterator[Item]:
