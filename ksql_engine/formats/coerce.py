@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import Any, Final
 
 from ksql_engine.errors import DeserializationError, EvaluationError
 from ksql_engine.expressions import times
+from ksql_engine.formats.java_numbers import decimal_of, double_of, whole_of
 from ksql_engine.types import SqlType
 
 Coerce = Callable[[Any], Any]
@@ -65,8 +66,10 @@ def _whole(bits: int) -> Coerce:
     def read(value: Any) -> int:
         if isinstance(value, bool):
             raise DeserializationError("Can't convert type. sourceType: boolean, requiredType: a number")
+        if isinstance(value, str):
+            return whole_of(value, bits)
         try:
-            number = int(value.strip()) if isinstance(value, str) else int(value)
+            number = int(value)
         except (TypeError, ValueError, OverflowError) as error:
             raise DeserializationError(f"Can't convert {value!r} to a whole number") from error
         if not low <= number < high:
@@ -79,9 +82,11 @@ def _whole(bits: int) -> Coerce:
 def _double(value: Any) -> float:
     if isinstance(value, bool):
         raise DeserializationError("Can't convert type. sourceType: boolean, requiredType: DOUBLE")
+    if isinstance(value, str):
+        return double_of(value)
     try:
         return float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DeserializationError(f"Can't convert {value!r} to DOUBLE") from error
 
 
@@ -101,11 +106,9 @@ def _decimal(kind: SqlType) -> Coerce:
     def read(value: Any) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
             raise DeserializationError(f"Can't convert {value!r} to {kind}")
-        try:
-            number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        except InvalidOperation as error:
-            raise DeserializationError(f"Can't convert {value!r} to {kind}") from error
-        return exact_decimal(number, kind)
+        if isinstance(value, str):
+            return exact_decimal(decimal_of(value), kind)
+        return exact_decimal(Decimal(repr(value)) if isinstance(value, float) else Decimal(value), kind)
 
     return read
 

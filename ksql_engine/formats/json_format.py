@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, NoReturn
 
 from ksql_engine.errors import DeserializationError, SerializationError
 from ksql_engine.formats.base import Reader, Writer
@@ -22,7 +22,7 @@ Encode = Callable[[Any], str]
 def json_reader(columns: Sequence[Column], wrapped: bool) -> Reader:
     """Return the reader of JSON values with `columns`; not `wrapped` reads a single column alone."""
     exact = any(_holds_decimal(column.type) for column in columns)
-    parse: Callable[[str], Any] = (lambda text: json.loads(text, parse_float=Decimal)) if exact else json.loads
+    parse = json.JSONDecoder(parse_float=Decimal if exact else None, parse_constant=_no_number).decode
     fields = [(column.name, json_coercion(column.type)) for column in columns]
 
     def read(data: bytes) -> Row | None:
@@ -43,6 +43,11 @@ def json_reader(columns: Sequence[Column], wrapped: bool) -> Reader:
         return struct_of(value, fields)
 
     return read
+
+
+def _no_number(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python would read: JSON has no such numbers."""
+    raise ValueError(f"Non-standard token '{name}'")
 
 
 def _holds_decimal(kind: SqlType) -> bool:

@@ -6,16 +6,16 @@ import base64
 import csv
 import io
 import struct
-from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from ksql_engine.errors import DeserializationError, EvaluationError
-from ksql_engine.expressions.casts import caster, text_writer
+from ksql_engine.errors import DeserializationError
+from ksql_engine.expressions.casts import text_writer
 from ksql_engine.formats.base import Reader, Writer
 from ksql_engine.formats.coerce import exact_decimal
+from ksql_engine.formats.java_numbers import decimal_of, double_of, whole_of
 from ksql_engine.plan.model import Column
-from ksql_engine.types import STRING, Row, SqlType, is_temporal
+from ksql_engine.types import Row, SqlType, is_temporal
 
 _PACKED = {"INTEGER": struct.Struct(">i"), "BIGINT": struct.Struct(">q"), "DOUBLE": struct.Struct(">d")}
 
@@ -76,25 +76,34 @@ def delimited_reader(columns: Sequence[Column], delimiter: str) -> Reader:
         if not data:
             return None
         try:
-            fields = next(csv.reader(io.StringIO(data.decode("utf-8")), delimiter=delimiter), [])
+            fields = next(csv.reader(io.StringIO(data.decode("utf-8")), delimiter=delimiter, strict=True), [])
         except (UnicodeDecodeError, csv.Error) as error:
             raise DeserializationError(f"Error deserializing delimited: {error}") from error
         if len(fields) != len(casts):
             raise DeserializationError(f"Unexpected field count, csvFields:{len(fields)} schemaFields:{len(casts)}")
         try:
             return tuple(cast(text) if text != "" else None for cast, text in zip(casts, fields, strict=True))
-        except (EvaluationError, ValueError, InvalidOperation) as error:
+        except ValueError as error:
             raise DeserializationError(f"Error deserializing delimited: {error}") from error
 
     return read
 
 
-def _field_reader(kind: SqlType) -> Any:
+def _field_reader(kind: SqlType) -> Callable[[str], Any]:
     if kind.base == "DECIMAL":
-        return lambda text: exact_decimal(Decimal(text), kind)
-    if kind.base == "BYTES":
-        return lambda text: base64.b64decode(text, validate=True)
-    return int if is_temporal(kind) else caster(STRING, kind)
+        return lambda text: exact_decimal(decimal_of(text), kind)
+    bits = {"INTEGER": 31, "DATE": 31, "TIME": 31, "BIGINT": 63, "TIMESTAMP": 63}.get(kind.base)
+    if bits is not None:
+        return lambda text: whole_of(text, bits)
+    return _FIELD_READERS[kind.base]
+
+
+_FIELD_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "BYTES": lambda text: base64.b64decode(text, validate=True),
+    "BOOLEAN": lambda text: text.lower() == "true",
+    "DOUBLE": double_of,
+    "STRING": str,
+}
 
 
 def _field_writer(kind: SqlType) -> Any:

@@ -127,3 +127,55 @@ def test_random_bytes_are_a_row_or_an_error(data: bytes) -> None:
                 formats.reader(FormatSpec(name), COLUMNS, False)(payload)
             except DeserializationError:
                 continue
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (INTEGER, "1_0"),
+        (INTEGER, " 1"),
+        (INTEGER, "1.0"),
+        (INTEGER, "2147483648"),
+        (BIGINT, "٣"),
+        (DOUBLE, "1_0"),
+        (DOUBLE, "inf"),
+        (DOUBLE, "nan"),
+        (decimal_type(6, 2), "NaN"),
+        (decimal_type(6, 2), "1.234"),
+        (decimal_type(6, 2), "0x1"),
+    ],
+)
+def test_text_that_java_does_not_read_as_a_number_is_refused(formats: StandardFormats, kind: Any, text: str) -> None:
+    column = (Column("V", kind),)
+    with pytest.raises(DeserializationError):
+        formats.reader(FormatSpec("DELIMITED"), column, False)(text.encode())
+    with pytest.raises(DeserializationError):
+        formats.reader(FormatSpec("JSON", wrap=False), column, False)(f'"{text}"'.encode())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (INTEGER, "+7", 7),
+        (DOUBLE, " 1e3d", 1000.0),
+        (DOUBLE, "-Infinity", float("-inf")),
+        (decimal_type(6, 2), "1e2", Decimal("100.00")),
+        (decimal_type(6, 2), "0e99", Decimal("0.00")),
+    ],
+)
+def test_text_that_java_reads_as_a_number_is_taken(formats: StandardFormats, kind: Any, text: str, value: Any) -> None:
+    column = (Column("V", kind),)
+    assert formats.reader(FormatSpec("DELIMITED"), column, False)(text.encode()) == (value,)
+    assert formats.reader(FormatSpec("JSON", wrap=False), column, False)(f'"{text}"'.encode()) == (value,)
+
+
+@pytest.mark.parametrize("data", [b"NaN", b'{"V": Infinity}', b"[1]", b"1", b'{"V": 1', b"\xff"])
+def test_what_is_no_json_object_is_refused(formats: StandardFormats, data: bytes) -> None:
+    with pytest.raises(DeserializationError):
+        formats.reader(FormatSpec("JSON"), (Column("V", DOUBLE), Column("W", STRING)), False)(data)
+
+
+@pytest.mark.parametrize("data", [b'"a', b'"a"b,1', b"a", b"a,1,2", b"\xff,1"])
+def test_what_is_no_line_of_the_columns_is_refused(formats: StandardFormats, data: bytes) -> None:
+    with pytest.raises(DeserializationError):
+        formats.reader(FormatSpec("DELIMITED"), (Column("V", STRING), Column("W", INTEGER)), False)(data)
