@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ksql_engine.operators.base import Emit, Report
 from ksql_engine.state.store import State
@@ -33,6 +34,14 @@ class WindowLinks:
     current: Current
 
 
+class _Times(NamedTuple):
+    """A task's times: of records, of closed windows, and of the newest window."""
+
+    seen: int
+    closed: int
+    newest: int
+
+
 class StreamTime:
     """The times of each task of a windowed operator, in ms since the epoch or NEVER.
 
@@ -44,6 +53,7 @@ class StreamTime:
         self._store = state.store(name)
         self._current = current
         self._shared = shared
+        self._read: dict[int, _Times] = {}
 
     @property
     def task(self) -> int:
@@ -52,33 +62,38 @@ class StreamTime:
 
     def observe(self, time: int) -> int:
         """Take a record's time in; return the greatest so far."""
-        seen, closed, newest = self._held()
-        if time > seen:
-            seen = time
-            self._store.put((self.task,), (seen, closed, newest))
-        return seen
+        held = self._held()
+        if time > held.seen:
+            held = self._keep(held._replace(seen=time))
+        return held.seen
 
     @property
     def closed(self) -> int:
         """The time up to which windows were closed."""
-        return self._held()[1]
+        return self._held().closed
 
     def close(self, time: int) -> None:
         """Note that windows are closed up to `time`."""
-        seen, _, newest = self._held()
-        self._store.put((self.task,), (seen, time, newest))
+        self._keep(self._held()._replace(closed=time))
 
     @property
     def newest(self) -> int:
         """The greatest place of a window so far: retention counts back from it."""
-        return self._held()[2]
+        return self._held().newest
 
     def hold(self, place: int) -> None:
         """Take a window's place in time in: its start, or a session's end."""
-        seen, closed, newest = self._held()
-        if place > newest:
-            self._store.put((self.task,), (seen, closed, place))
+        held = self._held()
+        if place > held.newest:
+            self._keep(held._replace(newest=place))
 
-    def _held(self) -> tuple[int, int, int]:
-        held: tuple[int, int, int] = self._store.get((self.task,)) or (NEVER, NEVER, NEVER)
+    def _held(self) -> _Times:
+        held = self._read.get(self.task)
+        if held is None:
+            held = self._read[self.task] = _Times(*(self._store.get((self.task,)) or (NEVER, NEVER, NEVER)))
         return held
+
+    def _keep(self, times: _Times) -> _Times:
+        self._read[self.task] = times
+        self._store.put((self.task,), tuple(times))
+        return times
