@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from ksql_engine.errors import DeserializationError
@@ -38,6 +38,10 @@ def double_of(text: str) -> float:
 
 def decimal_of(text: str) -> Decimal:
     """Return an exact decimal. Raises DeserializationError."""
+    problem = DeserializationError(f"'{text}' is no decimal number")
     if _NUMBER.fullmatch(text) is None:
-        raise DeserializationError(f"'{text}' is no decimal number")
-    return Decimal(text)
+        raise problem
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise problem from None

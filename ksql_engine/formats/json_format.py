@@ -30,7 +30,7 @@ def json_reader(columns: Sequence[Column], wrapped: bool) -> Reader:
             return None
         try:
             value = parse(data.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             raise DeserializationError(f"Failed to deserialize value: {error}") from error
         if not wrapped:
             return (fields[0][1](value),)

@@ -143,6 +143,7 @@ def test_random_bytes_are_a_row_or_an_error(data: bytes) -> None:
         (decimal_type(6, 2), "NaN"),
         (decimal_type(6, 2), "1.234"),
         (decimal_type(6, 2), "0x1"),
+        (decimal_type(6, 2), "1e99999999999999999999"),
     ],
 )
 def test_text_that_java_does_not_read_as_a_number_is_refused(formats: StandardFormats, kind: Any, text: str) -> None:
@@ -167,6 +168,11 @@ def test_text_that_java_reads_as_a_number_is_taken(formats: StandardFormats, kin
     column = (Column("V", kind),)
     assert formats.reader(FormatSpec("DELIMITED"), column, False)(text.encode()) == (value,)
     assert formats.reader(FormatSpec("JSON", wrap=False), column, False)(f'"{text}"'.encode()) == (value,)
+
+
+def test_a_json_number_beyond_all_decimals_is_refused(formats: StandardFormats) -> None:
+    with pytest.raises(DeserializationError):
+        formats.reader(FormatSpec("JSON"), (Column("V", decimal_type(4, 1)),), False)(b'{"V": 1e99999999999999999999}')
 
 
 @pytest.mark.parametrize("data", [b"NaN", b'{"V": Infinity}', b"[1]", b"1", b'{"V": 1', b"\xff"])
