@@ -27,6 +27,7 @@ from ksql_engine.dialect.statements import (
 from ksql_engine.errors import KsqlError, NotReadyError, StatementError
 from ksql_engine.formats.factory import StandardFormats
 from ksql_engine.functions.registry import builtin_functions
+from ksql_engine.plan.config import flag
 from ksql_engine.plan.declare import plan_source
 from ksql_engine.plan.materialise import materialises, plan_materialising
 from ksql_engine.plan.metastore import Metastore, QueryInfo
@@ -36,6 +37,7 @@ from ksql_engine.plan.shape import check_shape
 from ksql_engine.plan.sources import plan_create_as, plan_insert
 from ksql_engine.runtime.broker import Broker, KafkaBroker, OutputSink, SubjectRegistry
 from ksql_engine.runtime.catalog import Catalog, Command
+from ksql_engine.runtime.processing_log import CREATE_STREAM, LOG_STREAM, log_stream_statement
 from ksql_engine.runtime.query_task import QueryParts, QueryTask
 from ksql_engine.runtime.registry_client import RegistryClient
 from ksql_engine.runtime.settings import EngineSettings
@@ -91,8 +93,18 @@ class Engine:
                 self.tasks[query_id].start()
             self._remove_left_over_state()
             self._learn_partitions(list(self.metastore.sources))
+            self._create_log_stream()
             self.ready = True
         _LOG.info("ready: %d sources, %d queries", len(self.metastore.sources), len(self.tasks))
+
+    def _create_log_stream(self) -> None:
+        """Make the processing log a stream, where the server is set so and there is none yet."""
+        if not flag(self.settings.properties, CREATE_STREAM, False) or LOG_STREAM in self.metastore.sources:
+            return
+        text = log_stream_statement(self.settings.processing_log_topic)
+        statement = parse_statement(text)
+        if isinstance(statement, CreateSource):
+            self.create_source(text, plan_source(statement, self.metastore), {})
 
     def _prepare(self) -> str:
         """Check whose state this is and make the processing log's topic; return the cluster's id."""

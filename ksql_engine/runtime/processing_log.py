@@ -5,14 +5,33 @@ from __future__ import annotations
 import base64
 import json
 import time
-from typing import Any
+from typing import Any, Final
 
 from ksql_engine.errors import SerializationError
 from ksql_engine.operators.endpoints import Message, is_key_error
 
+LOG_STREAM: Final = "KSQL_PROCESSING_LOG"
+INCLUDE_ROWS: Final = "ksql.logging.processing.rows.include"
+CREATE_STREAM: Final = "ksql.logging.processing.stream.auto.create"
 
-def deserialization_entry(query_id: str, source: str, message: Message, error: Exception) -> bytes:
-    """Return the entry for a record that cannot be read; the record itself goes along in Base64."""
+
+def log_stream_statement(topic: str) -> str:
+    """Return the statement that makes the processing log a stream."""
+    error = "errorMessage STRING, record STRING, cause ARRAY<STRING>"
+    return (
+        f"CREATE STREAM {LOG_STREAM} (level STRING, logger STRING, time BIGINT, message STRUCT<type INT, "
+        "deserializationError STRUCT<target STRING, errorMessage STRING, recordB64 STRING, cause ARRAY<STRING>, "
+        "`topic` STRING, `partition` INT, `offset` BIGINT>, "
+        f"recordProcessingError STRUCT<{error}>, productionError STRUCT<errorMessage STRING>, "
+        f"serializationError STRUCT<target STRING, {error}, `topic` STRING>>) "
+        f"WITH (KAFKA_TOPIC='{topic}', VALUE_FORMAT='JSON');"
+    )
+
+
+def deserialization_entry(
+    query_id: str, source: str, message: Message, error: Exception, include_row: bool = False
+) -> bytes:
+    """Return the entry for a record that cannot be read; with `include_row` its bytes go along in Base64."""
     target = "key" if is_key_error(error) else "value"
     data = message.key if target == "key" else message.value
     return _entry(
@@ -22,7 +41,7 @@ def deserialization_entry(query_id: str, source: str, message: Message, error: E
         deserializationError={
             "target": target,
             "errorMessage": str(error),
-            "recordB64": base64.b64encode(data).decode() if data is not None else None,
+            "recordB64": base64.b64encode(data).decode() if data is not None and include_row else None,
             "cause": _causes(error),
             "topic": message.topic,
             "partition": message.partition,

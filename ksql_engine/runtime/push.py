@@ -54,13 +54,17 @@ class PushQuery(Live):
             pipeline = Pipeline(plan, engine.formats, MemoryState(), Outputs(self._emit, _ignore, self._rejected))
             self._begin(feed, self._from_latest)
             ends = feed.ends() if self._until_end else None
-            while not self._finished() and not _at_end(feed, ends):
+            while not self._finished() and not _at_end(feed, ends) and self._sources_exist():
                 for message in feed.batch(0.0):
                     pipeline.process(message)
                     if self._finished():
                         return
         finally:
             feed.close()
+
+    def _sources_exist(self) -> bool:
+        """Tell whether nothing of what is read was dropped."""
+        return all(name in self._engine.metastore.sources for name in self.plan.sources)
 
     def _emit(self, key: Row, value: Row | None, _time: int) -> None:
         if not self._finished() and (value is not None or self.plan.kind == TABLE):

@@ -19,9 +19,15 @@ from ksql_engine.errors import KsqlError, NotReadyError, RegistryUnavailableErro
 from ksql_engine.formats.base import Formats
 from ksql_engine.operators.endpoints import Encode, Message, encoder
 from ksql_engine.operators.pipeline import Outputs, Pipeline
+from ksql_engine.plan.config import flag
 from ksql_engine.plan.model import QueryPlan, Source, sources_of
 from ksql_engine.runtime.broker import Broker, InputFeed, OutputSink
-from ksql_engine.runtime.processing_log import deserialization_entry, processing_entry, serialization_entry
+from ksql_engine.runtime.processing_log import (
+    INCLUDE_ROWS,
+    deserialization_entry,
+    processing_entry,
+    serialization_entry,
+)
 from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.state.rocks import RocksState
 from ksql_engine.types import Row
@@ -59,6 +65,7 @@ class QueryTask:
         self.parts = parts
         self.error: str | None = None
         self.processed = 0
+        self._include_rows = flag(settings.properties, INCLUDE_ROWS, False)
         self._settings, self._broker, self._formats = settings, broker, formats
         self.state = open_state()
         self._stop = threading.Event()
@@ -193,7 +200,7 @@ class QueryTask:
         self._log(processing_entry(self.parts.query_id, text, error))
 
     def _rejected(self, message: Message, source: str, error: Exception) -> None:
-        self._log(deserialization_entry(self.parts.query_id, source, message, error))
+        self._log(deserialization_entry(self.parts.query_id, source, message, error, self._include_rows))
 
     def _log(self, entry: bytes) -> None:
         now = time.time_ns() // 1_000_000

@@ -20,7 +20,7 @@ from ksql_engine.runtime.engine import Engine, describe_failure
 from ksql_engine.runtime.push import PushQueries
 from ksql_engine.server import statements
 from ksql_engine.server.auth import BasicAuth
-from ksql_engine.server.inserts import insert_rows
+from ksql_engine.server.inserts import answer_inserts
 from ksql_engine.server.monitoring import Monitoring
 from ksql_engine.server.statements import FailedStatement, StatementRunner
 from ksql_engine.server.streaming import answer_query, answer_query_stream
@@ -134,9 +134,7 @@ class _Api:
         return Response(status_code=200)
 
     async def inserts_stream(self, request: Request) -> Response:
-        text = (await _body(request)).decode("utf-8", "replace")
-        answer = await run_in_threadpool(insert_rows, self._engine, text)
-        return Response(answer, media_type="application/vnd.ksqlapi.delimited.v1")
+        return await answer_inserts(self._engine, request)
 
     def _session(self, body: dict[str, Any], name: str) -> statements.Request:
         given, variables = body.get(name) or {}, body.get("sessionVariables") or {}

@@ -247,3 +247,36 @@ def test_select_belongs_to_the_other_address(api: Api) -> None:
     api.ksql(STREAM)
     status, body = api.refused("/ksql", {"ksql": "SELECT * FROM s EMIT CHANGES;"})
     assert (status, body["error_code"]) == (400, 40002)
+
+
+def test_the_processing_log_is_a_stream(server: MemoryServer) -> None:
+    properties = {"ksql.logging.processing.stream.auto.create": "true"}
+    with server.engine(properties) as (engine, broker):
+        api = Api(server, engine, broker)
+        api.ksql(STREAM + TABLE)
+        api.add("a", "no JSON")
+        wait_until_settled(engine, broker)
+        select = "SELECT message->deserializationError->target AS t, message->deserializationError->recordB64 AS r"
+        items = read_items(server.post("/query", {"ksql": f"{select} FROM KSQL_PROCESSING_LOG;"}), 9)
+        assert [one["row"]["columns"] for one in items if "row" in one] == [["value", None]]
+
+
+def test_a_dropped_source_ends_its_push_queries(api: Api) -> None:
+    api.ksql(STREAM)
+    answer = api.server.post("/query", {"ksql": "SELECT * FROM s EMIT CHANGES;"})
+    api.ksql("DROP STREAM s;")
+    assert read_items(answer, 9)[-1] == {"finalMessage": "Query Completed"}
+
+
+def test_inserts_are_answered_while_more_may_come(api: Api) -> None:
+    api.ksql(STREAM)
+    with socket.create_connection(("127.0.0.1", api.server.port), timeout=5) as connection:
+        connection.sendall(b"POST /inserts-stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for line in (b'{"target": "S"}\n', b'{"id": "a", "n": 1}\n'):
+            connection.sendall(b"%x\r\n%s\r\n" % (len(line), line))
+        found = b""
+        while b'"seq": 0' not in found:
+            part = connection.recv(4096)
+            assert part, found
+            found += part
+    assert b'"status": "ok"' in found
