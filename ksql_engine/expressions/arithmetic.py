@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 
 from ksql_engine.errors import EvaluationError, ExpressionTypeError
 from ksql_engine.types import DOUBLE, SqlType, as_decimal, decimal_type, is_number, wider_number
@@ -50,12 +51,19 @@ def remainder_doubles(left: float, right: float) -> float:
     return math.fmod(left, right)
 
 
+@lru_cache(maxsize=256)
+def _bounds(precision: int, scale: int) -> tuple[Decimal, Decimal]:
+    """Return the least step of a DECIMAL, and the power of ten that its values stay below."""
+    return Decimal(1).scaleb(-scale), Decimal(1).scaleb(precision - scale)
+
+
 def fit_decimal(value: Decimal, precision: int, scale: int) -> Decimal:
     """Round half up to `scale`. Raises EvaluationError when the result needs more than `precision` digits."""
     if not value.is_finite():
         raise EvaluationError("Numeric field overflow: not a finite number")
-    fitted = value.quantize(Decimal(1).scaleb(-scale), context=CONTEXT)
-    if len(fitted.as_tuple().digits) > precision and fitted != 0:
+    quantum, limit = _bounds(precision, scale)
+    fitted = value.quantize(quantum, context=CONTEXT)
+    if fitted.copy_abs() >= limit:
         raise EvaluationError(
             f"Numeric field overflow: A field with precision {precision} and scale {scale} must round to an absolute "
             f"value less than 10^{precision - scale}. Got {value}"

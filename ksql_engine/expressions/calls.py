@@ -67,6 +67,9 @@ def _lambda_call(compiler: Compiler, expr: ast.Call) -> Code:
     found = compiler.functions.resolve(expr.name, kinds)
     plain = [compiler.guarded(code, "argument for function") for code in codes if code]
     lambdas = [(arg, param) for arg, param in zip(expr.args, found.params, strict=True) if isinstance(arg, ast.Lambda)]
+    for arg, _ in lambdas:
+        if len(set(arg.params)) < len(arg.params):
+            raise ExpressionTypeError(f"The arguments of a lambda must be different: {compiler.shown(arg)}")
     names = [compiler.temporary() for _ in lambdas[0][0].params]
     bodies = [_body(compiler, expr, (arg, param), names, found) for arg, param in lambdas]
     base = plain[0]

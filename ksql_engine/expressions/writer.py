@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ksql_engine.expressions.casts import caster, nullable
+from ksql_engine.expressions.casts import caster
 from ksql_engine.expressions.code import Code
 from ksql_engine.types import NULL, SqlType
 
@@ -100,7 +100,7 @@ class CodeWriter:
         cast = caster(code.type, target)
         if not code.maybe_null:
             return Code(f"{self.constant(cast)}({code.text})", target, maybe_null=False)
-        return Code(f"{self.constant(nullable(cast))}({code.text})", target)
+        return self.unless_null(self.constant(cast), [code], target)
 
     def in_scope(self, names: dict[str, Code]) -> dict[str, Code]:
         """Add lambda parameters and return those of before, for `leave`."""

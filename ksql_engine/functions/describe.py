@@ -33,7 +33,18 @@ def function_description(functions: FunctionRegistry, name: str) -> dict[str, An
     aggregate = functions.aggregates.get(name)
     if aggregate is None:
         raise StatementError(f"Can't find any functions with the name '{name}'")
-    return {**_header(name, aggregate.description), "functions": [], "type": "AGGREGATE"}
+    overloads = [_form(one, aggregate.description) for one in aggregate.forms]
+    return {**_header(name, aggregate.description), "functions": overloads, "type": "AGGREGATE"}
+
+
+def _form(form: str, description: str) -> dict[str, Any]:
+    """Return one form of an aggregate function; its result's type depends on the call."""
+    arguments = [
+        {"name": "", "type": kind.removesuffix("..."), "description": "", "isVariadic": kind.endswith("...")}
+        for kind in form.split(", ")
+        if kind
+    ]
+    return {"arguments": arguments, "returnType": "", "description": description}
 
 
 def _header(name: str, description: str) -> dict[str, Any]:

@@ -80,19 +80,38 @@ def letters_of(pattern: str) -> frozenset[str]:
 
 def format_time(moment: datetime, pattern: str) -> str:
     """Return `moment` in `pattern`. Raises EvaluationError for a letter that is not known."""
-    return "".join([write(moment) for write in _writers(pattern)])
+    template, writers = _template(pattern)
+    return template.format(moment, *[write(moment) for write in writers])
 
 
 @lru_cache(maxsize=256)
-def _writers(pattern: str) -> tuple[Write, ...]:
-    return tuple(
-        _field_writer(piece.letters[0], len(piece.letters)) if piece.letters else _constant(piece.text)
-        for piece in _pieces(pattern)
-    )
+def _template(pattern: str) -> tuple[str, tuple[Write, ...]]:
+    """Return a pattern as a format string over the time itself and what the writers make of it."""
+    parts: list[str] = []
+    writers: list[Write] = []
+    for piece in _pieces(pattern):
+        letter, width = piece.letters[:1], len(piece.letters)
+        attribute = _ATTRIBUTES.get(letter)
+        if not letter:
+            parts.append(piece.text.replace("{", "{{").replace("}", "}}"))
+        elif attribute and not (letter in "yu" and width == 2) and not (letter in "ML" and width > 2):
+            parts.append(f"{{0.{attribute}:0{width}d}}")
+        else:
+            writers.append(_field_writer(letter, width))
+            parts.append(f"{{{len(writers)}}}")
+    return "".join(parts), tuple(writers)
 
 
-def _constant(text: str) -> Write:
-    return lambda _: text
+_ATTRIBUTES: Final = {
+    "y": "year",
+    "u": "year",
+    "M": "month",
+    "L": "month",
+    "d": "day",
+    "H": "hour",
+    "m": "minute",
+    "s": "second",
+}
 
 
 def _field_writer(letter: str, width: int) -> Write:
