@@ -100,11 +100,10 @@ def read_condition(join: JoinClause, scope: Scope, lefts: Sequence[str]) -> Cond
         raise StatementError(
             f"Invalid join condition: joins on multiple conditions are not yet supported. Got {expression_text(whole)}."
         )
-    if not isinstance(whole, ast.Compare) or whole.op != "=":
-        raise StatementError(
-            f"Unsupported join expression: {expression_text(whole)}. "
-            f"Only equality of one expression of each side is supported."
-        )
+    if not isinstance(whole, ast.Compare):
+        raise StatementError(f"Unsupported join expression: {expression_text(whole)}.")
+    if whole.op != "=":
+        raise StatementError("Only equality join criteria is supported.")
     names = scope.for_clause("JOIN ON")
     sides = (qualify(whole.left, names), qualify(whole.right, names))
     owners = [_owner(side, ast.Compare("=", *sides)) for side in sides]
