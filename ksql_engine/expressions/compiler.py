@@ -152,6 +152,10 @@ class Compiler(CodeWriter):
     def _subscript(self, expr: ast.Subscript) -> Code:
         base, index = self.code(expr.base), self.code(expr.index)
         if base.type.base == "ARRAY" and base.type.item:
+            if index.type.base not in ("INTEGER", "BIGINT"):
+                raise ExpressionTypeError(
+                    f"An array's index must be INTEGER, but {self.shown(expr.index)} is {index.type}"
+                )
             return Code(f"{self.constant(predicates.item_at)}({base.text}, {index.text})", base.type.item)
         if base.type.base == "MAP" and base.type.item:
             return Code(f"{base.text}.get({index.text})", base.type.item)

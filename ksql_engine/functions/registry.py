@@ -68,6 +68,8 @@ class FunctionRegistry:
         if function is None:
             if self.is_table(name):
                 raise StatementError(f"Table functions can only be used in a SELECT, not here: {name}")
+            if self.is_aggregate(name):
+                raise StatementError(f"Aggregate functions are not allowed here: {name}")
             raise StatementError(f"Can't find any functions with the name '{name}'")
         return resolve(function, args)
 

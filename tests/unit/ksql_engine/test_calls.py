@@ -39,6 +39,8 @@ from ksql_engine.expressions.rows import compile_projection
         ("b + 1.5", "Error processing expression: (B + 1.5). Unsupported arithmetic types. BOOLEAN DECIMAL"),
         ("a < a", "Cannot compare A (ARRAY<INTEGER>) to A (ARRAY<INTEGER>) with LESS_THAN."),
         ("case when i then 1 end", "WHEN operand type should be boolean.\nType for 'I' is INTEGER"),
+        ("a['x']", "An array's index must be INTEGER, but 'x' is STRING"),
+        ("ucase(max(s))", "Aggregate functions are not allowed here: MAX"),
         ("r['x']", "Use the dereference operator for STRUCTS"),
     ],
 )
