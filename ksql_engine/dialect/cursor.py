@@ -11,54 +11,99 @@ from ksql_engine.errors import ParseError
 from ksql_engine.types import SqlType
 
 RESERVED: Final = frozenset(
-    {
+    [
         "SELECT",
         "FROM",
+        "AS",
+        "ALL",
+        "DISTINCT",
         "WHERE",
+        "WITHIN",
+        "WINDOW",
         "GROUP",
+        "BY",
         "HAVING",
-        "PARTITION",
-        "EMIT",
         "LIMIT",
-        "AND",
+        "AT",
         "OR",
-        "NOT",
+        "AND",
         "IN",
+        "NOT",
+        "EXISTS",
         "BETWEEN",
         "LIKE",
         "IS",
         "NULL",
         "TRUE",
         "FALSE",
+        "MILLISECOND",
+        "YEARS",
+        "MONTHS",
+        "DAYS",
+        "HOURS",
+        "MINUTES",
+        "SECONDS",
+        "MILLISECONDS",
+        "TUMBLING",
+        "HOPPING",
+        "SIZE",
+        "ADVANCE",
+        "RETENTION",
         "CASE",
         "WHEN",
         "THEN",
         "ELSE",
         "END",
         "JOIN",
+        "FULL",
+        "OUTER",
         "INNER",
         "LEFT",
         "RIGHT",
-        "FULL",
-        "OUTER",
         "ON",
-        "AS",
-        "BY",
-        "CREATE",
-        "INSERT",
-        "INTO",
-        "VALUES",
         "WITH",
-        "DROP",
+        "VALUES",
+        "CREATE",
         "TABLE",
+        "TOPIC",
         "STREAM",
-        "CAST",
-        "WITHIN",
-        "DISTINCT",
+        "STREAMS",
+        "INSERT",
+        "DELETE",
+        "INTO",
         "DESCRIBE",
-        "EXPLAIN",
-    }
+        "EXTENDED",
+        "PRINT",
+        "CAST",
+        "LIST",
+        "TOPICS",
+        "QUERY",
+        "QUERIES",
+        "TERMINATE",
+        "PAUSE",
+        "RESUME",
+        "LOAD",
+        "DROP",
+        "TO",
+        "RENAME",
+        "SAMPLE",
+        "EXPORT",
+        "CATALOG",
+        "PROPERTIES",
+        "BEGINNING",
+        "UNSET",
+        "RUN",
+        "SCRIPT",
+        "DECIMAL",
+        "CONNECTOR",
+        "CONNECTORS",
+        "NAMESPACE",
+        "MATERIALIZED",
+        "VIEW",
+    ]
 )
+"""The keywords that no name is without quotes (grammar of ksqlDB)."""
+
 START: Final = Place(1, 1)
 UNIT_MILLIS: Final = {
     "MILLISECOND": 1,
@@ -173,6 +218,12 @@ class Cursor:
 
     def identifier(self, what: str = "a name") -> str:
         """Move past a name and return it: upper case unless it was quoted."""
+        if self.token.kind == WORD and self.token.text in RESERVED:
+            word = self.text[self.token.start : self.token.end]
+            raise self.refuse(
+                f'"{word}" is a reserved keyword and it can\'t be used as an identifier. '
+                f"You can use it as an identifier by escaping it as '{word}'"
+            )
         if not self.is_identifier():
             raise self.error(what)
         return self.advance().text
@@ -226,10 +277,8 @@ class Cursor:
         raise self.error("a value")
 
     def advance_name(self) -> str:
-        """Move past a name where any word may stand (fields and columns) and return it."""
-        if self.token.kind not in (WORD, QUOTED):
-            raise self.error("a name")
-        return self.advance().text
+        """Move past the name of a field or column and return it."""
+        return self.identifier()
 
     def mark(self) -> int:
         """Return the position, for `back_to`."""

@@ -137,7 +137,8 @@ def _describe(cursor: Cursor) -> Statement:
     legacy = cursor.is_word("EXTENDED") and cursor.ahead(1).kind in (WORD, QUOTED)
     if legacy:
         cursor.advance()
-    name = cursor.identifier("a stream or table")
+    plural = cursor.is_word("STREAMS") or cursor.is_word("TABLES")
+    name = cursor.advance().text if plural else cursor.identifier("a stream or table")
     return DescribeSource(name=name, extended=legacy or cursor.take_word("EXTENDED"))
 
 

@@ -68,7 +68,8 @@ def _item(cursor: Cursor) -> SelectItem:
 
 
 def _alias_ahead(cursor: Cursor) -> bool:
-    return cursor.is_identifier() and not cursor.is_word("WINDOW")
+    clause = any(cursor.is_word(*words) for words in (("PARTITION", "BY"), ("EMIT", "CHANGES"), ("EMIT", "FINAL")))
+    return cursor.is_identifier() and not clause
 
 
 def _source(cursor: Cursor) -> SourceRef:

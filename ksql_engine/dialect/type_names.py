@@ -14,7 +14,7 @@ def parse_type(cursor: Cursor) -> SqlType:
     if token.kind == WORD and cursor.ahead(1).text in ("<", "<>") and token.text in ("ARRAY", "MAP", "STRUCT"):
         cursor.advance()
         return {"ARRAY": _array, "MAP": _map, "STRUCT": _struct}[token.text](cursor)
-    if token.kind not in (WORD, QUOTED) or (token.kind == WORD and token.text in RESERVED):
+    if token.kind not in (WORD, QUOTED) or (token.kind == WORD and token.text in RESERVED - {"DECIMAL"}):
         raise cursor.error("a type")
     cursor.advance()
     if token.kind == WORD and token.text in ("DECIMAL", "DEC") and cursor.is_symbol("("):

@@ -208,3 +208,21 @@ def test_any_text_is_a_statement_or_an_error_with_a_place(text: str) -> None:
     except ParseError as error:
         assert error.line >= 1
         assert error.column >= 1
+
+
+@pytest.mark.parametrize("name", ["partition", "emit", "changes", "key", "id", "source", "date", "`from`", '"at"'])
+def test_words_that_are_names_too(name: str) -> None:
+    items = f"{name}, s.{name}->{name} AS {name}"
+    statement = parse_statement(f"SELECT {items} FROM {name} s PARTITION BY {name} EMIT CHANGES;")
+    assert isinstance(statement, SelectStatement)
+    query = statement.query
+    assert (query.source.alias, len(query.partition_by), query.emit) == ("S", 1, "CHANGES")
+    bare = parse_statement(f"SELECT * FROM {name} PARTITION BY a EMIT CHANGES;")
+    assert isinstance(bare, SelectStatement)
+    assert bare.query.source.alias == bare.query.source.name
+
+
+@pytest.mark.parametrize("name", ["from", "At", "topic", "values", "size"])
+def test_keywords_need_quotes_to_be_names(name: str) -> None:
+    with pytest.raises(ParseError, match=f'line 1:8: Syntax Error\n"{name}" is a reserved keyword'):
+        parse_statement(f"SELECT {name} FROM s;")
