@@ -13,7 +13,7 @@ from scripts.stack.commands.context import fail
 from scripts.stack.errors import StackError
 
 # These belong to parts of their own, which need much more to be imported.
-LATER = {name: f"scripts.{name}.cli" for name in ("generate", "verify", "audit", "drill")}
+LATER = {name: f"scripts.{name}.cli" for name in ("generate", "verify", "audit", "drill", "sql")}
 COMMANDS: dict[str, Callable[..., None]] = {
     "setup": lifecycle.setup,
     "doctor": lifecycle.doctor,
