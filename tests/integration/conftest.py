@@ -1,6 +1,7 @@
 """Real Kafka, schema registry and Redis, started once per run on free ports in a temporary folder."""
 
 import itertools
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from engine_process import EngineProcess
 
 from contracts.marketing import MARKETING
 from contracts.settings import Settings
@@ -60,3 +62,13 @@ def make_topic(lab_services: LabServices, request: pytest.FixtureRequest) -> Cal
         return name
 
     return make
+
+
+@pytest.fixture
+def engine(lab_services: LabServices, tmp_path: Path) -> Iterator[EngineProcess]:
+    process = EngineProcess(lab_services.bootstrap, lab_services.registry_url, tmp_path)
+    process.start()
+    process.wait_ready()
+    yield process
+    if process.process is not None and process.process.poll() is None:
+        process.end(signal.SIGKILL)

@@ -1,0 +1,97 @@
+"""`python -m ksql_engine` as a process of its own over the test services."""
+
+# ruff: noqa: S310 - addresses are local
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def eventually(check: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Return what `check` gives once it is true; fail with its last answer after `seconds`."""
+    deadline = time.monotonic() + seconds
+    found: Any = None
+    while time.monotonic() < deadline:
+        found = check()
+        if found:
+            return found
+        threading.Event().wait(0.05)
+    raise AssertionError(f"not in {seconds} s; last: {found!r}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class EngineProcess:
+    """`python -m ksql_engine` with a state folder; can be killed and started again."""
+
+    def __init__(self, bootstrap: str, registry_url: str, folder: Path) -> None:
+        self.bootstrap, self.registry_url, self.folder = bootstrap, registry_url, folder
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "engine.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "ksql_engine",
+            "--port",
+            str(self.port),
+            "--bootstrap",
+            self.bootstrap,
+            "--registry-url",
+            self.registry_url,
+            "--state-dir",
+            str(self.folder / "state"),
+            "--service-id",
+            f"t{self.port}_",
+        ]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def wait_ready(self) -> None:
+        eventually(self._ready, 40)
+
+    def _ready(self) -> bool:
+        try:
+            return bool(self.get("/healthcheck")["isHealthy"])
+        except (OSError, ValueError):
+            return False
+
+    def end(self, signum: int) -> int:
+        if self.process is None:
+            return 0
+        self.process.send_signal(signum)
+        return self.process.wait(10)
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def post(self, path: str, body: dict[str, Any]) -> str:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.read().decode())
+
+    def ksql(self, text: str, **properties: str) -> Any:
+        return json.loads(self.post("/ksql", {"ksql": text, "streamsProperties": properties}))
+
+    def rows(self, text: str) -> list[list[Any]]:
+        answer = json.loads(self.post("/query", {"ksql": text, "streamsProperties": {}}))
+        return [entry["row"]["columns"] for entry in answer if "row" in entry]
