@@ -117,7 +117,7 @@ class SchemaNotFoundError(KsqlError):
 
 
 class StateMismatchError(KsqlError):
-    """Raised when the state on disk belongs to another Kafka cluster."""
+    """Raised when the state on disk belongs to another Kafka cluster or version of the engine."""
 
 
 class StorageError(KsqlError):

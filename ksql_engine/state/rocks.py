@@ -19,7 +19,7 @@ from rocksdict import (
     WriteBatch,
 )
 
-from ksql_engine.errors import StorageError
+from ksql_engine.errors import StateMismatchError, StorageError
 from ksql_engine.state.codec import decode_value, encode_key, encode_value
 from ksql_engine.state.store import Key, SortedKeys, Store, after_prefix
 
@@ -27,6 +27,8 @@ Offsets = dict[tuple[str, int], int]
 """(topic, partition) to the next offset to read."""
 
 _OFFSETS: Final = b"\x00offsets"
+_FORMAT: Final = b"\x00format"
+_CURRENT_FORMAT: Final = b"2"
 _DELETED: Final = object()
 _CLEAN_ENTRIES: Final = 2000
 _SCAN_ENTRIES: Final = 500
@@ -40,16 +42,29 @@ class RocksState:
     """
 
     def __init__(self, folder: Path, cache: Cache) -> None:
-        """Open the folder, made if it is absent; `cache` holds blocks of all queries together."""
+        """Open the folder, made if it is absent; `cache` holds blocks of all queries together.
+
+        Raises StateMismatchError when another version of the engine has written it.
+        """
         self._folder = folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._db = Rdict(str(folder), _options(cache))
         except Exception as error:
             raise StorageError(f"Cannot open the state in {folder}: {error}") from error
+        self._check_format()
         # The database refuses to be read by one thread while another writes; the query's own thread does either.
         self._lock = threading.Lock()
         self._stores: dict[str, RocksStore] = {}
+
+    def _check_format(self) -> None:
+        """Raise StateMismatchError for state whose keys this version would not find."""
+        if self._db.get(_OFFSETS) is not None and self._db.get(_FORMAT) != _CURRENT_FORMAT:
+            self._db.close()
+            raise StateMismatchError(
+                f"The state in {self._folder} was written by another version of the engine. "
+                f"Run `make clear` (it removes topics and state together) and start again."
+            )
 
     def store(self, name: str) -> Store:
         """Return the store called `name`."""
@@ -70,6 +85,7 @@ class RocksState:
         for store in self._stores.values():
             store.write_to(batch)
         batch.put(_OFFSETS, encode_value(dict(offsets)))
+        batch.put(_FORMAT, _CURRENT_FORMAT)
         try:
             with self._lock:
                 self._db.write(batch)
@@ -149,9 +165,7 @@ class RocksStore:
 
     def _between(self, start: bytes, end: bytes) -> list[Any]:
         found: dict[bytes, Any] = {}
-        # The bound keeps the search from running over all that was deleted between here and the next key there is.
-        bounded = ReadOptions()
-        bounded.set_iterate_upper_bound(self._prefix + end)
+        bounded = _before(self._prefix + end)
         for key, value in self._db.items(from_key=self._prefix + start, read_opt=bounded):
             data = key[len(self._prefix) :] if isinstance(key, bytes) else b""
             if data not in self._changed:
@@ -173,12 +187,11 @@ class RocksStore:
 
     def _committed_from(self, start: bytes, end: bytes) -> Iterator[Any]:
         """Yield values of start <= key < end, some at a time: a commit may come between."""
+        bounded = _before(end)
         while True:
             with self._lock:
-                found = list(islice(self._db.items(from_key=start), _SCAN_ENTRIES))
-            for key, value in found:
-                if not isinstance(key, bytes) or key >= end:
-                    return
+                found = list(islice(self._db.items(from_key=start, read_opt=bounded), _SCAN_ENTRIES))
+            for _, value in found:
                 yield decode_value(value)
             if len(found) < _SCAN_ENTRIES:
                 return
@@ -216,6 +229,16 @@ class RocksStore:
 def shared_cache() -> Cache:
     """Return the block cache that all queries share."""
     return Cache(16 * 1024 * 1024)
+
+
+def _before(end: bytes) -> ReadOptions:
+    """Return options of a search up to `end`: it does not run over all that was deleted from there to the next key.
+
+    They must be held as long as the search goes on.
+    """
+    options = ReadOptions()
+    options.set_iterate_upper_bound(end)
+    return options
 
 
 def _options(cache: Cache) -> Options:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from rocksdict import Options, Rdict
 
 from ksql_engine.errors import StateMismatchError, StorageError
 from ksql_engine.operators.endpoints import Message
@@ -92,6 +93,18 @@ def test_ranges_hold_uncommitted_changes_in_order(kind: str, tmp_path: Path) -> 
     rocks.commit({})
     assert store.scan_prefix(("a",)) == [15, "twenty", 30]
     rocks.destroy()
+
+
+def test_state_of_another_version_is_refused(tmp_path: Path) -> None:
+    state = RocksState(tmp_path / "q", shared_cache())
+    state.commit({("t", 0): 1})
+    state.close()
+    RocksState(tmp_path / "q", shared_cache()).close()
+    raw = Rdict(str(tmp_path / "q"), Options(raw_mode=True))
+    raw.delete(b"\x00format")
+    raw.close()
+    with pytest.raises(StateMismatchError, match="another version"):
+        RocksState(tmp_path / "q", shared_cache())
 
 
 def test_damaged_values_are_named() -> None:
