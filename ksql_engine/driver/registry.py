@@ -28,6 +28,10 @@ class MemoryRegistry:
         ids = self._subjects.get(subject)
         return RegisteredSchema(ids[-1], self._schemas[ids[-1]]) if ids else None
 
+    def ids(self, subject: str) -> list[int]:
+        """Return the ids of a subject's schemas, the oldest first."""
+        return list(self._subjects.get(subject, ()))
+
     def register(self, subject: str, schema: dict[str, Any] | str, schema_id: int | None = None) -> int:
         """Keep a schema and return its id; an equal one has the same id, unless `schema_id` gives it one."""
         plain = json.loads(json.dumps(schema))

@@ -15,7 +15,10 @@ from ksql_engine.state.rocks import Offsets
 
 
 class SubjectRegistry(SchemaRegistry, Protocol):
-    """A schema registry whose subjects can be deleted."""
+    """A schema registry whose subjects can be looked into and deleted."""
+
+    def ids(self, subject: str) -> list[int]:
+        """Return the ids of a subject's schemas, of any kind, the oldest first; none when it is not there."""
 
     def delete(self, subject: str) -> None:
         """Delete a subject if it is there."""

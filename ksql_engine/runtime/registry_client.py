@@ -63,6 +63,14 @@ class RegistryClient:
             return None
         return RegisteredSchema(int(answer["id"]), json.loads(answer["schema"]))
 
+    def ids(self, subject: str) -> list[int]:
+        """Return the ids of a subject's schemas, the oldest first. Raises RegistryUnavailableError."""
+        path = f"/subjects/{urllib.parse.quote(subject, safe='')}/versions"
+        try:
+            return [int(self._request("GET", f"{path}/{version}")["id"]) for version in self._request("GET", path)]
+        except SchemaNotFoundError:
+            return []
+
     def register(self, subject: str, schema: dict[str, Any] | str) -> int:
         """Register a schema and return its id. Raises StatementError when the registry refuses it."""
         path = f"/subjects/{urllib.parse.quote(subject, safe='')}/versions"

@@ -77,8 +77,8 @@ def _schema_exists(engine: Engine, statement: AssertSchema) -> bool:
         raise StatementError("KSQL is not configured to use a schema registry.")
     if statement.subject is None:
         return _id_exists(engine, statement)
-    latest = engine.registry.latest(statement.subject)
-    return latest is not None and statement.schema_id in (None, latest.schema_id)
+    ids = engine.registry.ids(statement.subject)
+    return bool(ids) if statement.schema_id is None else statement.schema_id in ids
 
 
 def _id_exists(engine: Engine, statement: AssertSchema) -> bool:

@@ -85,7 +85,9 @@ def test_a_source_table_answers_pull_queries_also_after_a_restart(tmp_path: Path
         ("ASSERT TOPIC u TIMEOUT 1 MILLISECONDS;", "Topic u does not exist"),
         ("ASSERT TOPIC t WITH (RETENTION_MS=3) TIMEOUT 1 MILLISECONDS;", "Cannot assert unknown topic property"),
         ("ASSERT SCHEMA SUBJECT 't-value' ID 1 TIMEOUT 1 MILLISECONDS;", None),
-        ("ASSERT SCHEMA ID 2 TIMEOUT 1 MILLISECONDS;", "Schema with id 2 does not exist"),
+        ("ASSERT SCHEMA SUBJECT 't-value' ID 2 TIMEOUT 1 MILLISECONDS;", None),
+        ("ASSERT SCHEMA SUBJECT 't-value' ID 3 TIMEOUT 1 MILLISECONDS;", "Schema with subject name t-value and id 3"),
+        ("ASSERT SCHEMA ID 3 TIMEOUT 1 MILLISECONDS;", "Schema with id 3 does not exist"),
         ("ASSERT NOT EXISTS SCHEMA SUBJECT 't-key' TIMEOUT 1 MILLISECONDS;", None),
         ("ASSERT NOT EXISTS SCHEMA ID 1 TIMEOUT 1 MILLISECONDS;", "Schema with id 1 exists"),
         ("ASSERT SCHEMA TIMEOUT 1 MILLISECONDS;", "Must define one of 'SUBJECT' or 'ID'"),
@@ -95,6 +97,7 @@ def test_assertions(tmp_path: Path, statement: str, problem: str | None) -> None
     broker, registry = MemoryBroker(), MemoryRegistry()
     broker.topics.ensure("t", 2, 1, {})
     registry.register("t-value", RECORD)
+    registry.register("t-value", "string")
     with engine(tmp_path, broker, registry) as running:
         if problem is None:
             assert execute(running, statement)[0]["@type"] in ("assert_topic", "assert_schema")
