@@ -35,8 +35,9 @@ from ksql_engine.plan.model import STREAM, QueryPlan, Source
 from ksql_engine.plan.replace import plan_alter
 from ksql_engine.plan.shape import check_shape
 from ksql_engine.plan.sources import plan_create_as, plan_insert
-from ksql_engine.runtime.broker import Broker, KafkaBroker, OutputSink, SubjectRegistry
+from ksql_engine.runtime.broker import Broker, KafkaBroker, SubjectRegistry
 from ksql_engine.runtime.catalog import Catalog, Command
+from ksql_engine.runtime.inserting import Inserter
 from ksql_engine.runtime.processing_log import CREATE_STREAM, LOG_STREAM, log_stream_statement
 from ksql_engine.runtime.query_task import QueryParts, QueryTask
 from ksql_engine.runtime.registry_client import RegistryClient
@@ -70,7 +71,7 @@ class Engine:
         self.ready = False
         self._cache = shared_cache()
         self._stopping = threading.Event()
-        self._inserts: OutputSink | None = None
+        self.inserter = Inserter(self.broker, self._stopping.is_set)
 
     def start(self) -> None:
         """Wait for the broker, check whose state this is, bring all sources and queries back.
@@ -333,18 +334,6 @@ class Engine:
         self.metastore.queries.pop(query_id, None)
         self._stop_task(query_id, destroy=True)
 
-    def insert_sink(self) -> OutputSink:
-        """Return the producer for INSERT VALUES; the caller holds the lock. After a failure there is a new one."""
-        if self._inserts is None:
-            self._inserts = self.broker.sink(self._stopping.is_set)
-        return self._inserts
-
-    def drop_insert_sink(self) -> None:
-        """Give up the producer for INSERT VALUES; the caller holds the lock."""
-        if self._inserts is not None:
-            self._inserts.close()
-            self._inserts = None
-
     def stop(self) -> None:
         """Finish the batches in hand, commit, close all state; gives up what takes longer than some seconds."""
         self.ready = False
@@ -355,7 +344,7 @@ class Engine:
             deadline = time.monotonic() + _STOP_SECONDS
             for task in self.tasks.values():
                 task.join(max(deadline - time.monotonic(), 0.05))
-            self.drop_insert_sink()
+        self.inserter.close()
 
     def check_ready(self) -> None:
         """Raise NotReadyError before `start` is done and after `stop` began."""

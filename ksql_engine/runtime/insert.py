@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from ksql_engine.dialect.statements import InsertValues
-from ksql_engine.errors import KsqlError
 from ksql_engine.operators.endpoints import Message, encoder
 from ksql_engine.plan.insert_values import InsertedRow, plan_insert_values, row_of
 from ksql_engine.plan.model import Source
@@ -15,16 +14,11 @@ from ksql_engine.runtime.engine import Engine
 
 
 def insert_values(engine: Engine, statement: InsertValues) -> None:
-    """Write one record and wait for the broker. The caller holds the engine's lock. Raises StatementError."""
-    row = plan_insert_values(statement, engine.metastore, engine.functions)
-    message = _message(engine, row, time.time_ns() // 1_000_000)
-    sink = engine.insert_sink()
-    try:
-        sink.send(message)
-        sink.flush()
-    except KsqlError:
-        engine.drop_insert_sink()
-        raise
+    """Write one record and wait for the broker, without the engine's lock. Raises StatementError or SinkFailedError."""
+    with engine.lock:
+        row = plan_insert_values(statement, engine.metastore, engine.functions)
+        message = _message(engine, row, time.time_ns() // 1_000_000)
+    engine.inserter.write([message])
 
 
 def row_message(engine: Engine, source: Source, values: dict[str, Any], now: int) -> Message:

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from ksql_engine.errors import BadRequestError, DeserializationError, KsqlError, StatementError
 from ksql_engine.formats.coerce import json_coercion
+from ksql_engine.operators.endpoints import Message
 from ksql_engine.plan.model import Source
 from ksql_engine.runtime.engine import Engine, describe_failure
 from ksql_engine.runtime.insert import row_message
@@ -102,29 +103,22 @@ async def _answers(
 
 def _insert_all(engine: Engine, source: Source, lines: Sequence[str], number: int) -> list[Answer]:
     """Write rows and wait for the broker; return an answer for each up to the first that fails."""
+    messages: list[Message] = []
     answers: list[Answer] = []
-    with engine.lock:
+    for place, line in enumerate(lines, start=number):
         try:
-            for place, line in enumerate(lines):
-                answers.append(_insert(engine, source, line, number + place))
-                if answers[-1]["status"] == "error":
-                    break
-            if lines:
-                engine.insert_sink().flush()
-        except (KsqlError, KafkaException) as error:
-            # It is unknown which of the rows arrived, so none is said to have.
-            engine.drop_insert_sink()
-            return [_failed(error, number)]
-    return answers
-
-
-def _insert(engine: Engine, source: Source, line: str, number: int) -> Answer:
+            with engine.lock:
+                messages.append(row_message(engine, source, _row(source, line), time.time_ns() // 1_000_000))
+        except (KsqlError, ValueError, RecursionError) as error:
+            answers.append(_failed(error, place))
+            break
+        answers.append({"status": "ok", "seq": place})
     try:
-        message = row_message(engine, source, _row(source, line), time.time_ns() // 1_000_000)
-    except (KsqlError, ValueError, RecursionError) as error:
-        return _failed(error, number)
-    engine.insert_sink().send(message)
-    return {"status": "ok", "seq": number}
+        engine.inserter.write(messages)
+    except (KsqlError, KafkaException) as error:
+        # It is unknown which of the rows arrived, so none is said to have.
+        return [_failed(error, number)]
+    return answers
 
 
 def _failed(error: Exception, number: int) -> Answer:

@@ -142,8 +142,8 @@ class StatementRunner:
         self._engine.check_ready()
         statement = parse_statement(substitute(text, request.variables, place), self._engine.metastore.types, place)
         handler = self._handlers[type(statement)]
-        if isinstance(statement, (AssertTopic, AssertSchema)):
-            return handler(statement, request)  # may wait for what other statements make
+        if isinstance(statement, (AssertTopic, AssertSchema, InsertValues)):
+            return handler(statement, request)  # may wait for the broker, or for what other statements make
         with self._engine.lock:
             return handler(statement, request)
 
