@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from ksql_engine.errors import DeserializationError, EvaluationError
@@ -15,6 +16,7 @@ from ksql_engine.types import SqlType
 
 Coerce = Callable[[Any], Any]
 _EXACT: Final = Context(prec=100)
+_MOST_DIGITS: Final = 20
 
 
 def json_coercion(kind: SqlType) -> Coerce:
@@ -68,6 +70,8 @@ def _whole(bits: int) -> Coerce:
             raise DeserializationError("Can't convert type. sourceType: boolean, requiredType: a number")
         if isinstance(value, str):
             return whole_of(value, bits)
+        if isinstance(value, Decimal) and value.adjusted() > _MOST_DIGITS:
+            raise DeserializationError(f"{value} is out of range")
         try:
             number = int(value)
         except (TypeError, ValueError, OverflowError) as error:
@@ -95,11 +99,16 @@ def _boolean(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Decimal):
-        return str(value)
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else json_text(value)
+
+
+def json_text(value: Any) -> str:
+    """Return a decoded JSON value as text: without spaces, numbers with all their digits."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{encode_basestring(name)}:{json_text(held)}" for name, held in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(json_text, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
 def _decimal(kind: SqlType) -> Coerce:

@@ -21,7 +21,7 @@ Encode = Callable[[Any], str]
 
 def json_reader(columns: Sequence[Column], wrapped: bool) -> Reader:
     """Return the reader of JSON values with `columns`; not `wrapped` reads a single column alone."""
-    exact = any(_holds_decimal(column.type) for column in columns)
+    exact = any(_keeps_digits(column.type) for column in columns)
     parse = json.JSONDecoder(parse_float=Decimal if exact else None, parse_constant=_no_number).decode
     fields = [(column.name, json_coercion(column.type)) for column in columns]
 
@@ -50,9 +50,9 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"Non-standard token '{name}'")
 
 
-def _holds_decimal(kind: SqlType) -> bool:
-    inner = [kind.item, *(field for _, field in kind.fields)]
-    return kind.base == "DECIMAL" or any(one is not None and _holds_decimal(one) for one in inner)
+def _keeps_digits(kind: SqlType) -> bool:
+    """Tell whether numbers are to keep their digits: as decimals, or as text."""
+    return kind.base in ("DECIMAL", "STRING") or any(map(_keeps_digits, kind.inner))
 
 
 def json_writer(columns: Sequence[Column], wrapped: bool) -> Writer:

@@ -185,3 +185,19 @@ def test_what_is_no_json_object_is_refused(formats: StandardFormats, data: bytes
 def test_what_is_no_line_of_the_columns_is_refused(formats: StandardFormats, data: bytes) -> None:
     with pytest.raises(DeserializationError):
         formats.reader(FormatSpec("DELIMITED"), (Column("V", STRING), Column("W", INTEGER)), False)(data)
+
+
+def test_text_columns_take_any_json_with_its_digits(formats: StandardFormats) -> None:
+    read = formats.reader(FormatSpec("JSON"), (Column("V", STRING), Column("D", DOUBLE)), False)
+    assert read(b'{"V": 1.10, "D": 1.10}') == ("1.10", 1.1)
+    assert read(b'{"V": {"a": [1.50, 2e2, null, true, "\xc3\xbc\\n"]}, "D": 1}') == (
+        '{"a":[1.50,2E+2,null,true,"ü\\n"]}',
+        1.0,
+    )
+    assert read(b'{"V": 7, "D": 1e999}') == ("7", float("inf"))
+
+
+def test_a_whole_number_beyond_all_bounds_is_refused_at_once(formats: StandardFormats) -> None:
+    read = formats.reader(FormatSpec("JSON"), (Column("V", STRING), Column("N", BIGINT)), False)
+    with pytest.raises(DeserializationError):
+        read(b'{"N": 1e999999999}')
