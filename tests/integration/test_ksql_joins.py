@@ -6,15 +6,20 @@ from __future__ import annotations
 import json
 import signal
 import urllib.error
+import uuid
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from test_ksql_engine import EngineProcess, create_topic, engine, eventually, name
+from engine_process import EngineProcess, eventually
+from test_ksql_engine import create_topic
 
 pytestmark = pytest.mark.integration
 
-__all__ = ["engine", "name"]
+
+@pytest.fixture
+def name() -> str:
+    return f"T{uuid.uuid4().hex[:8]}".upper()
 
 
 def produce(engine: EngineProcess, topic: str, records: list[tuple[str, dict[str, Any], int]]) -> None:
