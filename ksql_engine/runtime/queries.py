@@ -30,7 +30,7 @@ def pulls_table(engine: Engine, query: Query) -> bool:
 def run_pull(engine: Engine, query: Query, properties: Mapping[str, str]) -> tuple[PullPlan, Iterator[Row]]:
     """Return the plan and the rows of a pull query over a table. Raises StatementError."""
     with engine.lock:
-        plan = plan_pull(query, engine.metastore, engine.functions, properties)
+        plan = plan_pull(query, engine.metastore, engine.functions.with_config(properties), properties)
         task = engine.tasks.get(plan.source.query_id or "")
     store = task.state.store(RESULT) if task is not None else None
     if not isinstance(store, RocksStore):

@@ -226,6 +226,7 @@ def properties_entity(engine: Engine, statement: str, overrides: dict[str, Any])
         "ksql.streams.commit.interval.ms": str(settings.commit_interval_ms),
         "ksql.streams.processing.guarantee": "at_least_once",
         "ksql.query.pull.table.scan.enabled": "true",
+        **settings.properties,
         **{name: str(value) for name, value in overrides.items()},
     }
     listed = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
+import re
 import socket
 import threading
 import time
@@ -280,3 +282,38 @@ def test_inserts_are_answered_while_more_may_come(api: Api) -> None:
             assert part, found
             found += part
     assert b'"status": "ok"' in found
+
+
+SEEDS = [
+    "SELECT id, n FROM s WHERE n > 1 LIMIT 3;",
+    "SELECT * FROM t WHERE id IN ('a', 'b') AND c BETWEEN 1 AND 2;",
+    "SELECT CAST(c AS STRING) || 'x', ARRAY[1, 2][1], MAP('a' := 1)['a'] FROM t;",
+    "CREATE STREAM x AS SELECT id, n + 1 AS m FROM s PARTITION BY n;",
+    "CREATE TABLE y (a INT PRIMARY KEY, b STRUCT<c ARRAY<INT>>) WITH (KAFKA_TOPIC='y', FORMAT='JSON', PARTITIONS=1);",
+    "INSERT INTO s (id, n) VALUES ('a', 1);",
+    "EXPLAIN SELECT id, COUNT(*) FROM s WINDOW TUMBLING (SIZE 1 SECOND) GROUP BY id EMIT CHANGES;",
+    "ALTER STREAM s ADD COLUMN z INT;",
+    "CREATE TYPE ty AS STRUCT<a INT>;",
+]
+TOKEN = re.compile(r"'[^']*'|\w+|\s+|.")
+ODD = ["NULL", "-1", "9999999999999999999", "1e999", "${a}", "`", "'", '"', "->", "=>", "ROWTIME", "(", ")", ";"]
+
+
+def broken(chance: random.Random) -> str:
+    """Return one of SEEDS with some of its parts removed, replaced or doubled."""
+    parts = TOKEN.findall(chance.choice(SEEDS))
+    for _ in range(chance.randint(1, 4)):
+        place = chance.randrange(len(parts))
+        parts[place] = chance.choice(["", f" {chance.choice(ODD)} ", parts[place] * 2, chance.choice(parts)])
+    return "".join(parts)
+
+
+def test_broken_statements_are_refused_never_fatal(api: Api) -> None:
+    api.ksql(STREAM + TABLE)
+    chance = random.Random(3)
+    for _ in range(150):
+        text = broken(chance)
+        path = "/query" if text.lstrip().upper().startswith("SELECT") else "/ksql"
+        answer = api.server.post(path, {"ksql": text})
+        body = answer.read()
+        assert answer.status in (200, 400), (text, body)
