@@ -193,7 +193,7 @@ class TopicDriver:
         ends: dict[str, int] = {}
         given: list[Message] = []
         for message in inputs:
-            given.append(replace(message, offset=ends.get(message.topic, 0)))
+            given.append(message._replace(offset=ends.get(message.topic, 0)))
             ends[message.topic] = given[-1].offset + 1
         for query in self._queries.values():
             topics = set(query.pipeline.topics)

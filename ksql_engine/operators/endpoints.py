@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ksql_engine.errors import DeserializationError, EvaluationError, KsqlError, SerializationError
 from ksql_engine.formats.base import Formats
@@ -22,8 +21,7 @@ class AbsentKey(tuple[Any, ...]):
     """The key of a record that has none: nulls for all columns, and no bytes where it is written unchanged."""
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """A record of a topic; `timestamp` in ms since the epoch.
 
     `routing` is what chooses the partition of a record to be written, None for its key.
@@ -39,14 +37,8 @@ class Message:
     routing: bytes | None = None
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """A record as a row; `value` None is a null value."""
-
-    key: Row
-    value: Row | None
-    time: int
-
+Decoded = tuple[Row, "Row | None", int]
+"""A record as key, value and time; the value None is a null value."""
 
 Decode = Callable[[Message], "Decoded | None"]
 """A message to a record; None when a table's record has no key. Raises DeserializationError or EvaluationError."""
@@ -76,7 +68,7 @@ def decoder(step: SourceStep, formats: Formats) -> Decode:
             value = (*value, *_header_values(headers, message.headers))
         if pseudo and value is not None:
             value = (*value, time, message.partition, message.offset)
-        return Decoded(key, value, time)
+        return key, value, time
 
     return decode
 

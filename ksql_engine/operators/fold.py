@@ -16,6 +16,9 @@ Contribution = tuple[Row, Row]
 """A row's group and the argument of each aggregate."""
 
 
+Change = Callable[[Any, Any], Any]
+
+
 class Fold:
     """The aggregates of one GROUP BY over tuples of states, one state for each aggregate."""
 
@@ -23,52 +26,62 @@ class Fold:
         """Fold as `step` says; a group or an argument that cannot be computed is null and goes to `report`."""
         self.initial: Row = tuple(aggregator.initial for aggregator in step.aggregators)
         self._group, self._args, self._slots = step.group, step.args, step.slots
-        self._adds = [aggregator.add for aggregator in step.aggregators]
-        self._undos = [aggregator.undo for aggregator in step.aggregators]
-        self._merges = [aggregator.merge for aggregator in step.aggregators]
+        self._whole = all(slot == (place, 1) for place, slot in enumerate(step.slots))
+        self._add = _each([aggregator.add for aggregator in step.aggregators])
+        self._undo = _each([aggregator.undo for aggregator in step.aggregators])
+        self._merge = _each([aggregator.merge for aggregator in step.aggregators])
         self._results = [aggregator.result for aggregator in step.aggregators]
+        self._shown = any(result is not None for result in self._results)
         self._report = report
 
     def contribution(self, key: Row, value: Row) -> Contribution | None:
         """Return what a row gives to which group, or None when a grouping value is null."""
         group = self._group(key, value, self._report)
-        place = has_null(group)
-        if place is not None:
-            message = _NULL_GROUP.format(place)
+        if None in group:
+            message = _NULL_GROUP.format(has_null(group))
             self._report(message, EvaluationError(message))
             return None
         args = self._args(key, value, self._report)
-        return group, tuple([_argument(args, start, count) for start, count in self._slots])
+        return group, args if self._whole else tuple([_argument(args, start, count) for start, count in self._slots])
 
     def add(self, states: Row, args: Row) -> Row:
         """Return the states with a row added."""
-        return self._each(self._adds, states, args)
+        return _changed(self._add, states, args)
 
     def undo(self, states: Row, args: Row) -> Row:
         """Return the states with a row taken back."""
-        return self._each(self._undos, states, args)
+        return _changed(self._undo, states, args)
 
     def merge(self, one: Row, other: Row) -> Row:
         """Return the states of the rows of both."""
-        return self._each(self._merges, one, other)
+        return _changed(self._merge, one, other)
 
     def row(self, states: Row) -> Row:
         """Return what states show."""
+        if not self._shown:
+            return states
         return tuple(
             [state if show is None else show(state) for show, state in zip(self._results, states, strict=True)]
         )
 
-    def _each(self, changes: Sequence[Callable[[Any, Any], Any] | None], states: Row, others: Row) -> Row:
-        """Return all states changed. Raises QueryFailedError when one cannot be: the record cannot be left out."""
-        try:
-            return tuple(
-                [
-                    change(state, other) if change is not None else state
-                    for change, state, other in zip(changes, states, others, strict=True)
-                ]
-            )
-        except Exception as error:
-            raise QueryFailedError(f"Exception caught in process. {error}") from error
+
+def _changed(change: Change, states: Row, others: Row) -> Row:
+    """Return all states changed. Raises QueryFailedError when one cannot be: the record cannot be left out."""
+    try:
+        changed: Row = change(states, others)
+    except Exception as error:
+        raise QueryFailedError(f"Exception caught in process. {error}") from error
+    return changed
+
+
+def _each(changes: Sequence[Change | None]) -> Change:
+    """Return one function that changes each state as its own in `changes` says; None leaves a state as it is."""
+    names: dict[str, Any] = {f"c{place}": change for place, change in enumerate(changes) if change is not None}
+    parts = [
+        f"c{place}(s[{place}], o[{place}])" if f"c{place}" in names else f"s[{place}]" for place in range(len(changes))
+    ]
+    made: Change = eval(f"lambda s, o: ({''.join(part + ', ' for part in parts)})", names)  # noqa: S307 - written here
+    return made
 
 
 def _argument(args: Row, start: int, count: int) -> Any:

@@ -9,10 +9,11 @@ from ksql_engine.errors import DeserializationError, EvaluationError
 from ksql_engine.formats.base import Formats
 from ksql_engine.operators.aggregate import aggregate_operator
 from ksql_engine.operators.base import Emit, Report
+from ksql_engine.operators.cache import Cache
 from ksql_engine.operators.endpoints import Decode, Headers, Message, decoder
 from ksql_engine.operators.joins import side_operator, stream_table_operators
 from ksql_engine.operators.progress import Current, WindowLinks
-from ksql_engine.operators.result import TableResult
+from ksql_engine.operators.result import TableResult, keeping_step
 from ksql_engine.operators.rowwise import explode_operator, filter_operator, project_operator
 from ksql_engine.operators.sessions import session_operator
 from ksql_engine.operators.stream_joins import stream_join_operators
@@ -67,10 +68,13 @@ class Pipeline:
         self.headers: Headers = ()
         self._count = 0
         self._current = Current()
+        self._cached = cached and plan.kind == TABLE
+        self._cache: Cache | None = None
         self._result: TableResult | None = None
-        if plan.kind == TABLE and (plan.sink is not None or plan.has_filter):
-            self._result = TableResult(emit, state, cached, not plan.has_filter)
-            emit = self._result.process
+        self._keeping = keeping_step(plan)
+        if plan.kind == TABLE and self._keeping is None and (plan.sink is not None or plan.has_filter):
+            self._result = TableResult(emit, state, not plan.has_filter)
+            emit = self._held(self._result.process)
         self._build(plan.step, emit)
 
     @property
@@ -89,13 +93,20 @@ class Pipeline:
                 self._rejected(message, name, error)
                 continue
             if record is not None:
-                entry(record.key, record.value, record.time)
+                entry(*record)
 
     def flush(self) -> None:
         """Pass on the rows that caching held back; they have no headers, being of several messages."""
         self.headers = ()
-        if self._result is not None:
-            self._result.flush()
+        if self._cache is not None:
+            self._cache.flush()
+
+    def _held(self, emit: Emit) -> Emit:
+        """Return what holds changes back where the rows of the result are kept, if the query is cached."""
+        if not self._cached:
+            return emit
+        self._cache = Cache(emit)
+        return self._cache.process
 
     def _name(self, kind: str) -> str:
         """Return a store's name; it depends on the step's place in the plan alone, so it survives a restart."""
@@ -126,7 +137,7 @@ class Pipeline:
 
     def _join_operators(self, step: Step, emit: Emit) -> tuple[Emit, ...]:
         if isinstance(step, TableJoinStep):
-            return table_join_operators(step, emit, self._state, self._name("join"))
+            return table_join_operators(step, emit, self._state, self._name("join"), self._holder(step))
         if isinstance(step, StreamTableJoinStep):
             return stream_table_operators(step, emit, self._state, self._name("lookup"))
         if isinstance(step, StreamJoinStep):
@@ -137,12 +148,21 @@ class Pipeline:
     def _aggregate(self, step: AggregateStep, emit: Emit) -> Emit:
         name, windowing = self._name("aggregate"), step.windowing
         if windowing is None:
-            return aggregate_operator(step, emit, self._report, self._state, name)
-        forget = self._result.forget if self._result is not None else _ignore
-        links = WindowLinks(emit, self._report, forget, self._current)
+            return aggregate_operator(step, emit, self._report, self._state, name, hold=self._holder(step))
+        links = WindowLinks(emit, self._report, self._forget, self._current)
         make = session_operator if windowing.info.size is None else time_window_operator
         return make(step, windowing, links, self._state, name)
 
+    def _holder(self, step: Step) -> Callable[[Emit], Emit]:
+        return self._held if step is self._keeping else _at_once
 
-def _ignore(_key: Row) -> None:
-    """A query that keeps no result has nothing to forget."""
+    def _forget(self, key: Row) -> None:
+        """Drop a row that is past its retention; what is pending of it passes first."""
+        if self._cache is not None:
+            self._cache.release(key)
+        if self._result is not None:
+            self._result.forget(key)
+
+
+def _at_once(emit: Emit) -> Emit:
+    return emit

@@ -1,57 +1,83 @@
-"""The end of a table query: rows are kept for pull queries and, when cached, passed on once a commit."""
+"""Where the rows of a table query are kept for pull queries: in the state of its last step, or in a store of their own.
+
+An aggregate or a join on keys has all that its rows are made of, so they are made again when they are asked for.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
+from typing import Any, Final
 
+from ksql_engine.operators.aggregate import groups_store
 from ksql_engine.operators.base import Emit
+from ksql_engine.operators.fold import Fold
+from ksql_engine.operators.table_joins import Joined, rows_store
+from ksql_engine.plan.model import AggregateStep, ProjectStep, QueryPlan, TableJoinStep
 from ksql_engine.state.store import State, Store
 from ksql_engine.types import Row
 
-RESULT = "result"
+RESULT: Final = "result"
+
+_FIRST: Final = "{}-1"
+"""The name of the last step's state: steps are named from the sink to the sources."""
+
+Entry = tuple[Row, Row, int]
+"""A row as it is kept: key, value, time (ms since the epoch)."""
+
+
+def keeping_step(plan: QueryPlan) -> AggregateStep | TableJoinStep | None:
+    """Return the step whose state has the rows of a query's result; None when they need a store of their own."""
+    if not isinstance(plan.step, ProjectStep) or plan.step.key is not None:
+        return None
+    step = plan.step.input
+    if isinstance(step, TableJoinStep) or (isinstance(step, AggregateStep) and step.windowing is None):
+        return step
+    return None
+
+
+def kept_rows(plan: QueryPlan) -> tuple[str, Callable[[Any], Entry | None]]:
+    """Return the store that has a table's rows, and what makes a row of a value there, None where there is none."""
+    step = keeping_step(plan)
+    if step is None or not isinstance(plan.step, ProjectStep):
+        return RESULT, _itself
+    project = plan.step.value
+    if isinstance(step, AggregateStep):
+        fold = Fold(step, _ignore)
+
+        def group_row(held: tuple[Row, Row, int]) -> Entry:
+            group, states, time = held
+            return group, project(group, fold.row(states), _ignore), time
+
+        return groups_store(_FIRST.format("aggregate")), group_row
+    joined = Joined(step)
+
+    def joined_row(held: Any) -> Entry | None:
+        key, sides, time = held
+        value = joined.row(sides)
+        return None if value is None else (key, project(key, value, _ignore), time)
+
+    return rows_store(_FIRST.format("join")), joined_row
+
+
+def _itself(held: Entry) -> Entry:
+    return held
+
+
+def _ignore(_message: str, _error: Exception) -> None:
+    """A client sees null where an expression has no value; the query has reported it."""
 
 
 class TableResult:
-    """The current rows of a query's table.
+    """The store of a query's rows. A deletion passes if its row was there, or if `every_deletion` passes."""
 
-    A deletion passes only if its row was there, or if `every_deletion` (a query without a filter). With `cached`,
-    only the last change of each key since the last `flush` passes.
-    """
-
-    def __init__(self, emit: Emit, state: State, cached: bool, every_deletion: bool) -> None:
+    def __init__(self, emit: Emit, state: State, every_deletion: bool) -> None:
         """Pass changes to `emit` and keep rows in the store RESULT of `state`."""
         self._emit = emit
         self._store: Store = state.store(RESULT)
-        self._cached = cached
         self._every_deletion = every_deletion
-        self._pending: dict[Row, tuple[Row | None, int]] = {}
 
     def process(self, key: Row, value: Row | None, time: int) -> None:
         """Take a change in."""
-        if not self._cached:
-            self._pass_on(key, value, time)
-            return
-        try:
-            self._pending.pop(key, None)
-            self._pending[key] = (value, time)
-        except TypeError:
-            self._pass_on(key, value, time)
-
-    def forget(self, key: Row) -> None:
-        """Drop a row that is past its retention; what is pending of it passes first."""
-        with suppress(TypeError):  # what cannot be hashed was never held back
-            held = self._pending.pop(key, None)
-            if held is not None:
-                self._pass_on(key, *held)
-        self._store.delete(key)
-
-    def flush(self) -> None:
-        """Pass on what is pending."""
-        pending, self._pending = self._pending, {}
-        for key, (value, time) in pending.items():
-            self._pass_on(key, value, time)
-
-    def _pass_on(self, key: Row, value: Row | None, time: int) -> None:
         if value is not None:
             self._store.put(key, (key, value, time))
         elif self._store.get(key) is not None:
@@ -59,3 +85,7 @@ class TableResult:
         elif not self._every_deletion:
             return
         self._emit(key, value, time)
+
+    def forget(self, key: Row) -> None:
+        """Drop a row that is past its retention."""
+        self._store.delete(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ksql_engine.operators.base import Emit, Report, has_null
 from ksql_engine.plan.model import ForeignJoinStep, TableJoinStep
@@ -13,52 +13,92 @@ Side = tuple[Row, int] | None
 """A table's current row with its time (ms), or None."""
 
 
-def table_join_operators(step: TableJoinStep, emit: Emit, state: State, name: str) -> tuple[Emit, ...]:
-    """Return one operator for each joined table; together they keep, for each key, the current row of every table."""
-    store = state.store(f"{name}-rows")
-    count, kinds, widths = len(step.inputs), step.kinds, step.widths
+Sides = tuple[Side, ...]
+"""The current row of every joined table."""
+
+
+def rows_store(name: str) -> str:
+    """Return the store of a join: key to (key, sides, greatest time)."""
+    return f"{name}-rows"
+
+
+def table_join_operators(
+    step: TableJoinStep, emit: Emit, state: State, name: str, hold: Callable[[Emit], Emit]
+) -> tuple[Emit, ...]:
+    """Return one operator for each joined table; together they keep, for each key, the current row of every table.
+
+    `hold` may hold changes of sides back.
+    """
+    store, joined = state.store(rows_store(name)), Joined(step)
+    none: Sides = (None,) * len(step.inputs)
+
+    def show(key: Row, sides: Row | None, time: int) -> None:
+        emit(key, None if sides is None else joined.row(sides), time)
+
+    changed = hold(show)
 
     def operator(place: int) -> Emit:
         def process(key: Row, value: Row | None, time: int) -> None:
-            before: tuple[Side, ...] = store.get(key) or (None,) * count
-            side = None if value is None else (value, time)
-            after = (*before[:place], side, *before[place + 1 :])
-            if any(held is not None for held in after):
-                store.put(key, after)
-            else:
+            held = store.get(key)
+            before: Sides = none if held is None else held[1]
+            after: Sides = (*before[:place], None if value is None else (value, time), *before[place + 1 :])
+            latest = _latest(after, time)
+            if after == none:
                 store.delete(key)
-            result = joined(after, kinds)
-            latest = max([time, *(held[1] for held in after if held is not None)])
-            if result is not None:
-                emit(key, side_by_side(result, widths), latest)
-            elif joined(before, kinds) is not None:
-                emit(key, None, latest)
+            else:
+                store.put(key, (key, after, latest))
+            if joined.exists(after) or joined.exists(before):
+                changed(key, after, latest)
 
         return process
 
-    return tuple(operator(place) for place in range(count))
+    return tuple(operator(place) for place in range(len(none)))
 
 
-def joined(rows: Sequence[Side], kinds: Sequence[str]) -> list[Side] | None:
-    """Return the rows of the result, each None where its table has no part in it; None when there is no result."""
-    result: list[Side] = [rows[0]]
-    there = rows[0] is not None
-    for row, kind in zip(rows[1:], kinds, strict=True):
-        keep_left = there and (row is not None or kind in ("LEFT", "FULL"))
-        keep_right = row is not None and (there or kind in ("RIGHT", "FULL"))
-        if not keep_left:
-            result = [None] * len(result)
-        result.append(row if keep_right else None)
-        there = keep_left or keep_right
-    return result if there else None
+def _latest(sides: Sides, time: int) -> int:
+    """Return the greatest time of the sides and `time`."""
+    for side in sides:
+        if side is not None and side[1] > time:
+            time = side[1]
+    return time
 
 
-def side_by_side(rows: Sequence[Side], widths: Sequence[int]) -> Row:
-    """Return all rows as one, nulls where a row is missing."""
-    out: list[object] = []
-    for row, width in zip(rows, widths, strict=True):
-        out.extend(row[0] if row is not None else (None,) * width)
-    return tuple(out)
+class Joined:
+    """The result of a join on keys, from the sides of one key."""
+
+    def __init__(self, step: TableJoinStep) -> None:
+        """Join as `step` says."""
+        self._kinds, self._missing = step.kinds, tuple((None,) * width for width in step.widths)
+        self._all_left = all(kind == "LEFT" for kind in step.kinds)
+
+    def exists(self, sides: Sides) -> bool:
+        """Tell whether there is a result."""
+        return sides[0] is not None if self._all_left else self._parts(sides) is not None
+
+    def row(self, sides: Sides) -> Row | None:
+        """Return all rows as one, nulls where one has no part in it; None when there is no result."""
+        parts = self._parts(sides)
+        if parts is None:
+            return None
+        out: list[object] = []
+        for part, missing in zip(parts, self._missing, strict=True):
+            out += missing if part is None else part[0]
+        return tuple(out)
+
+    def _parts(self, sides: Sides) -> Sequence[Side] | None:
+        """Return the rows of the result, each None where its table has no part in it."""
+        there = sides[0] is not None
+        if self._all_left:
+            return sides if there else None
+        parts: list[Side] = [sides[0]]
+        for side, kind in zip(sides[1:], self._kinds, strict=True):
+            keep_left = there and (side is not None or kind in ("LEFT", "FULL"))
+            keep_right = side is not None and (there or kind in ("RIGHT", "FULL"))
+            if not keep_left:
+                parts = [None] * len(parts)
+            parts.append(side if keep_right else None)
+            there = keep_left or keep_right
+        return parts if there else None
 
 
 class _ForeignJoin:

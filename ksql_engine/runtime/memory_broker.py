@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from ksql_engine.errors import NotReadyError, StatementError
@@ -66,7 +65,7 @@ class MemoryTopics:
                 self.ensure(message.topic, 1, 1, {})
             partitions = self._logs[message.topic]
             number = partition_of(message.routing or message.key or b"", len(partitions))
-            partitions[number].append(replace(message, partition=number, offset=len(partitions[number])))
+            partitions[number].append(message._replace(partition=number, offset=len(partitions[number])))
             self.arrived.notify_all()
 
     def partitions(self, name: str) -> list[list[Message]]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ksql_engine.dialect.statements import Query
 from ksql_engine.errors import KsqlError, StatementError
-from ksql_engine.operators.result import RESULT
+from ksql_engine.operators.result import Entry, kept_rows
 from ksql_engine.plan.pull import PullPlan, check_pull, plan_pull
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.state.rocks import RocksStore
@@ -32,17 +32,18 @@ def run_pull(engine: Engine, query: Query, properties: Mapping[str, str]) -> tup
     with engine.lock:
         plan = plan_pull(query, engine.metastore, engine.functions.with_config(properties), properties)
         task = engine.tasks.get(plan.source.query_id or "")
-    store = task.state.store(RESULT) if task is not None else None
-    if not isinstance(store, RocksStore):
+    if task is None:
         raise StatementError(f"The query that materialises `{plan.source.name}` is terminated")
-    return plan, _pulled(plan, store)
+    name, row_of = kept_rows(task.parts.plan)
+    store = task.state.store(name)
+    assert isinstance(store, RocksStore)  # noqa: S101 - tasks keep their state on disk
+    return plan, _pulled(plan, (row_of(held) for held in _held(plan, store) if held is not None))
 
 
-def _pulled(plan: PullPlan, store: RocksStore) -> Iterator[Row]:
+def _pulled(plan: PullPlan, rows: Iterator[Entry | None]) -> Iterator[Row]:
     width = len(plan.source.row_columns)
-    held = _held(plan, store)
     sent = 0
-    for entry in held:
+    for entry in rows:
         if plan.limit is not None and sent >= plan.limit:
             return
         if entry is None:
@@ -55,7 +56,7 @@ def _pulled(plan: PullPlan, store: RocksStore) -> Iterator[Row]:
 
 
 def _held(plan: PullPlan, store: RocksStore) -> Iterator[Any]:
-    """Yield the rows that may be meant; those of a windowed key in the order of their windows."""
+    """Yield what is kept of the rows that may be meant; those of a windowed key in the order of their windows."""
     if plan.keys is None:
         return store.scan()
     if plan.source.window is None:

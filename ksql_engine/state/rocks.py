@@ -28,7 +28,7 @@ Offsets = dict[tuple[str, int], int]
 
 _OFFSETS: Final = b"\x00offsets"
 _FORMAT: Final = b"\x00format"
-_CURRENT_FORMAT: Final = b"2"
+_CURRENT_FORMAT: Final = b"3"
 _DELETED: Final = object()
 _CLEAN_ENTRIES: Final = 2000
 _SCAN_ENTRIES: Final = 500
@@ -111,7 +111,10 @@ class RocksState:
 
 
 class RocksStore:
-    """One named part of a query's database: changes are held in memory until the commit."""
+    """One named part of a query's database: changes are held in memory until the commit.
+
+    Keys carry the store's prefix. What a commit wrote stays at hand until the next.
+    """
 
     def __init__(self, db: Rdict, prefix: bytes, lock: threading.Lock) -> None:
         """Use the keys of `db` that start with `prefix`; `lock` keeps readers in other threads from a commit."""
@@ -121,33 +124,43 @@ class RocksStore:
         self._changed: dict[bytes, Any] = {}
         self._clean: dict[bytes, Any] = {}
         self._sorted = SortedKeys()
+        self._last: tuple[Key, bytes] = ((), b"")
 
     def get(self, key: Key) -> Any:
         """Return the value, or None."""
-        data = encode_key(key)
+        data = self._encoded(key)
         found = self._changed.get(data)
+        if found is None:
+            found = self._clean.get(data)
         if found is not None:
             return None if found is _DELETED else found
-        found = self._clean.get(data)
-        if found is not None:
-            return found
-        stored = self._db.get(self._prefix + data)
+        stored = self._db.get(data)
         if stored is None:
             return None
         value = decode_value(stored)
-        self._remember(data, value)
+        if len(self._clean) >= _CLEAN_ENTRIES:
+            self._clean = {}
+        self._clean[data] = value
         return value
 
     def put(self, key: Key, value: Any) -> None:
         """Set the value, from the next commit on for good."""
-        self._change(encode_key(key), value)
+        self._change(self._encoded(key), value)
 
     def delete(self, key: Key) -> None:
         """Remove the key if it is there."""
-        self._change(encode_key(key), _DELETED)
+        self._change(self._encoded(key), _DELETED)
+
+    def _encoded(self, key: Key) -> bytes:
+        """Return a key's bytes; what was read is often what is written next."""
+        last, data = self._last
+        if key is not last:
+            data = self._prefix + encode_key(key)
+            self._last = (key, data)
+        return data
 
     def _change(self, data: bytes, value: Any) -> None:
-        if data not in self._changed:
+        if self._sorted.built and data not in self._changed:
             self._sorted.add(data)
         self._changed[data] = value
 
@@ -157,19 +170,17 @@ class RocksStore:
 
     def scan_range(self, start: Key, end: Key) -> list[Any]:
         """Return the values, uncommitted ones too, of start <= key < end in the order of their keys."""
-        return self._between(encode_key(start), encode_key(end))
+        return self._between(self._prefix + encode_key(start), self._prefix + encode_key(end))
 
     def scan_prefix(self, prefix: Key) -> list[Any]:
         """Return the values, uncommitted ones too, of all keys that start with `prefix`, in the order of their keys."""
-        return self._between(encode_key(prefix), after_prefix(prefix))
+        return self._between(self._prefix + encode_key(prefix), self._prefix + after_prefix(prefix))
 
     def _between(self, start: bytes, end: bytes) -> list[Any]:
         found: dict[bytes, Any] = {}
-        bounded = _before(self._prefix + end)
-        for key, value in self._db.items(from_key=self._prefix + start, read_opt=bounded):
-            data = key[len(self._prefix) :] if isinstance(key, bytes) else b""
-            if data not in self._changed:
-                found[data] = decode_value(value)
+        for key, value in self._db.items(from_key=start, read_opt=_before(end)):
+            if key not in self._changed:
+                found[bytes(key)] = decode_value(value)  # type: ignore[arg-type]  # raw mode has bytes only
         for data in self._sorted.range(self._changed, start, end):
             if self._changed[data] is not _DELETED:
                 found[data] = self._changed[data]
@@ -201,29 +212,20 @@ class RocksStore:
         """Add all changes to a batch."""
         for key, value in self._changed.items():
             if value is _DELETED:
-                batch.delete(self._prefix + key)
+                batch.delete(key)
             else:
-                batch.put(self._prefix + key, encode_value(value))
+                batch.put(key, encode_value(value))
 
     def committed(self) -> None:
         """Take the changes as written."""
-        for key, value in self._changed.items():
-            if value is _DELETED:
-                self._clean.pop(key, None)
-            else:
-                self._remember(key, value)
+        if self._changed:
+            self._clean = self._changed
         self.roll_back()
 
     def roll_back(self) -> None:
         """Forget the changes."""
-        self._changed.clear()
+        self._changed = {}
         self._sorted.clear()
-
-    def _remember(self, key: bytes, value: Any) -> None:
-        """Keep a value that equals the stored one; everything is forgotten when there are too many."""
-        if len(self._clean) >= _CLEAN_ENTRIES:
-            self._clean.clear()
-        self._clean[key] = value
 
 
 def shared_cache() -> Cache:

@@ -50,6 +50,11 @@ class SortedKeys:
         """Start empty."""
         self._keys: list[bytes] | None = None
 
+    @property
+    def built(self) -> bool:
+        """Whether a range was asked for."""
+        return self._keys is not None
+
     def range(self, held: Iterable[bytes], start: bytes, end: bytes) -> list[bytes]:
         """Return the keys of `held` in start <= key < end; `held` is what `add` and `remove` told of."""
         if self._keys is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,7 @@ def test_each_partition_has_its_own_clock() -> None:
     query = Query(STREAMS.replace("FULL", "INNER").replace("ROWKEY", "l.id"))
     outputs = Outputs(lambda *record: query.out.append(record), print, print)
     pipeline = Pipeline(query.plan, query.driver.formats, MemoryState(), outputs)
-    pipeline.process(replace(message("l", "a", {"v": 1}, 90_000), partition=1))
+    pipeline.process(message("l", "a", {"v": 1}, 90_000)._replace(partition=1))
     pipeline.process(message("l", "b", {"v": 2}, 1000))
     pipeline.process(message("r", "b", {"w": 3}, 1000))
     assert query.out == [(("b",), (2, 3), 1000)]
