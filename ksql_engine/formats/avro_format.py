@@ -14,6 +14,7 @@ from typing import Any
 import fastavro
 
 from ksql_engine.errors import DeserializationError, SchemaNotFoundError, SerializationError
+from ksql_engine.formats.avro_code import RowReader, record_writer, row_reader
 from ksql_engine.formats.avro_types import inlined, is_map_entry
 from ksql_engine.formats.avro_values import avro_value, record_value, without_null
 from ksql_engine.formats.base import Reader, SchemaRegistry, Writer
@@ -30,6 +31,7 @@ def avro_reader(columns: Sequence[Column], wrapped: bool, registry: SchemaRegist
     """Return the reader of Avro with `columns`; not `wrapped` reads a single column alone."""
     readers: dict[int, Convert] = {}
     schemas: dict[int, Any] = {}
+    direct: dict[bytes, RowReader] = {}
 
     def load(schema_id: int) -> None:
         try:
@@ -41,8 +43,20 @@ def avro_reader(columns: Sequence[Column], wrapped: bool, registry: SchemaRegist
         whole = inlined(schema)
         readers[schema_id] = conversion(whole, kind) if wrapped else conversion(whole, columns[0].type)
         schemas[schema_id] = parsed
+        generated = row_reader(schema, columns) if wrapped else None
+        if generated is not None:
+            direct[_HEADER.pack(0, schema_id)] = generated
 
     def read(data: bytes) -> Row | None:
+        generated = direct.get(data[: _HEADER.size])
+        if generated is None:
+            return general(data)
+        try:
+            return generated(data, _HEADER.size)
+        except Exception:
+            return general(data)
+
+    def general(data: bytes) -> Row | None:
         if len(data) < _HEADER.size or data[0] != 0:
             raise DeserializationError("Unknown magic byte!" if data else "Error deserializing an empty message")
         schema_id = _HEADER.unpack_from(data)[1]
@@ -191,8 +205,17 @@ def avro_writer(columns: Sequence[Column], wrapped: bool, schema_id: int, schema
         make = record_value(tuple((column.name, column.type) for column in columns), whole)
     else:
         make = avro_value(columns[0].type, whole)
+    generated = record_writer(whole, columns, header) if wrapped else None
 
     def write(row: Row) -> bytes | None:
+        if generated is None:
+            return general(row)
+        try:
+            return generated(row)
+        except Exception:
+            return general(row)
+
+    def general(row: Row) -> bytes | None:
         if not wrapped and row[0] is None:
             return None
         out = io.BytesIO(header)

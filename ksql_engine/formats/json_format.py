@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from ksql_engine.errors import DeserializationError, SerializationError
 from ksql_engine.formats.base import Reader, Writer
 from ksql_engine.formats.coerce import json_coercion, struct_of
+from ksql_engine.formats.json_code import object_reader, object_text
 from ksql_engine.plan.model import Column
 from ksql_engine.types import Row, SqlType
 
@@ -42,7 +43,7 @@ def json_reader(columns: Sequence[Column], wrapped: bool) -> Reader:
             )
         return struct_of(value, fields)
 
-    return read
+    return object_reader(columns, read, _no_number) if wrapped else read
 
 
 def _no_number(name: str) -> NoReturn:
@@ -58,14 +59,13 @@ def _keeps_digits(kind: SqlType) -> bool:
 def json_writer(columns: Sequence[Column], wrapped: bool) -> Writer:
     """Return the writer of `columns` as JSON, nulls written out."""
     encoders = [json_encoder(column.type) for column in columns]
-    names = [encode_basestring(column.name) + ":" for column in columns]
+    text_of = object_text(columns, encoders) if wrapped else None
 
     def write(row: Row) -> bytes | None:
         try:
-            if not wrapped:
-                return None if row[0] is None else encoders[0](row[0]).encode("utf-8")
-            parts = [name + encode(value) for name, encode, value in zip(names, encoders, row, strict=True)]
-            return ("{" + ",".join(parts) + "}").encode("utf-8")
+            if text_of is not None:
+                return text_of(row).encode("utf-8")
+            return None if row[0] is None else encoders[0](row[0]).encode("utf-8")
         except (TypeError, ValueError, AttributeError) as error:
             raise SerializationError(f"Failed to serialize value: {error}") from error
 

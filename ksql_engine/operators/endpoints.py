@@ -9,7 +9,6 @@ from ksql_engine.errors import DeserializationError, EvaluationError, KsqlError,
 from ksql_engine.formats.base import Formats
 from ksql_engine.formats.window_keys import BOUNDS, bounds_size, windowed_reader, windowed_writer
 from ksql_engine.functions.java_time import parse_time
-from ksql_engine.operators.base import has_null
 from ksql_engine.plan.model import HeaderColumn, Source, SourceStep
 from ksql_engine.types import Row
 
@@ -56,18 +55,23 @@ def decoder(step: SourceStep, formats: Formats) -> Decode:
     table, pseudo, headers = source.is_table, step.pseudo, source.headers
 
     def decode(message: Message) -> Decoded | None:
+        _, key_data, data, time, partition, offset, given, _ = message
         try:
-            key = (read_key(message.key) if message.key is not None else None) or no_key
+            key = (read_key(key_data) if key_data is not None else None) or no_key
         except DeserializationError as error:
             raise _KeyError(str(error)) from error
-        if table and has_null(key) is not None:
+        if table and None in key:
             return None
-        value = read_value(message.value) if message.value is not None else None
-        time = message.timestamp if time_of is None or value is None else time_of(key, value)
-        if headers and value is not None:
-            value = (*value, *_header_values(headers, message.headers))
-        if pseudo and value is not None:
-            value = (*value, time, message.partition, message.offset)
+        if data is None:
+            return key, None, time
+        value = read_value(data)
+        if value is not None:
+            if time_of is not None:
+                time = time_of(key, value)
+            if headers:
+                value = (*value, *_header_values(headers, given))
+            if pseudo:
+                value = (*value, time, partition, offset)
         return key, value, time
 
     return decode
@@ -137,6 +141,7 @@ def encoder(sink: Source, formats: Formats) -> Encode:
         write_key = windowed_writer(write_key, sink.window)
     time_of = _time_reader(sink)
     topic, width, windowed = sink.topic, len(sink.schema.key), sink.window is not None
+    single = width == 1 and not windowed
     suffix = bounds_size(sink.window) if sink.window is not None else 0
 
     def no_key(key: Row) -> bool:
@@ -154,10 +159,10 @@ def encoder(sink: Source, formats: Formats) -> Encode:
                 time = time_of(key, value)
             except EvaluationError as error:
                 raise SerializationError(str(error)) from error
-        key_bytes = None if no_key(key) else write_key(key)
+        absent = key[0] is None if single else no_key(key)
+        key_bytes = None if absent else write_key(key)
         # All windows of a key lie in one partition, as Kafka Streams writes them.
-        routing = key_bytes[:-suffix] if key_bytes is not None and suffix else None
-        value_bytes = None if value is None else write_value(value)
-        return Message(topic, key_bytes, value_bytes, time, headers=headers, routing=routing)
+        routing = key_bytes[:-suffix] if suffix and key_bytes is not None else None
+        return Message(topic, key_bytes, None if value is None else write_value(value), time, 0, 0, headers, routing)
 
     return encode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ksql_engine.operators.base import Emit, Report, has_null
+from ksql_engine.operators.base import Emit, Report
 from ksql_engine.plan.model import SideStep, StreamTableJoinStep
 from ksql_engine.state.store import State
 from ksql_engine.types import Row
@@ -19,7 +19,7 @@ def side_operator(step: SideStep, emit: Emit, report: Report) -> Emit:
             return
         row = key + value if whole else value
         joined = key if make_key is None else make_key(key, row, report)
-        if has_null(joined) is None:
+        if None not in joined:
             emit(joined, row, time)
 
     return process

@@ -83,5 +83,5 @@ def to_message(record: Any) -> Message | None:
         max(record.timestamp()[1], 0),
         record.partition(),
         record.offset(),
-        tuple(record.headers() or ()),
+        tuple(headers) if (headers := record.headers()) else (),
     )

@@ -76,8 +76,8 @@ class Feed:
             if one is not None:
                 records.append(one)
         messages = [message for message in map(to_message, records) if message is not None]
-        for message in messages:
-            self.positions[message.topic, message.partition] = message.offset + 1
+        # In a batch a partition's records are in their order: the last one's offset stays.
+        self.positions.update({(message.topic, message.partition): message.offset + 1 for message in messages})
         return in_time_order(messages)
 
     def show_offsets(self) -> None:
@@ -96,13 +96,12 @@ class Feed:
 
 def in_time_order(messages: list[Message]) -> list[Message]:
     """Return messages by time across partitions, never changing the order within a partition."""
-    if len({(message.topic, message.partition) for message in messages}) < 2:
-        return messages
     latest: dict[tuple[str, int], int] = {}
-    ranked: list[tuple[int, int]] = []
-    for place, message in enumerate(messages):
+    ranks: list[int] = []
+    for message in messages:
         where = (message.topic, message.partition)
-        latest[where] = max(latest.get(where, 0), message.timestamp)
-        ranked.append((latest[where], place))
-    ranked.sort()
-    return [messages[place] for _, place in ranked]
+        rank = latest[where] = max(latest.get(where, 0), message.timestamp)
+        ranks.append(rank)
+    if len(latest) < 2:
+        return messages
+    return [messages[place] for place in sorted(range(len(messages)), key=ranks.__getitem__)]

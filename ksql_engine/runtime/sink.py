@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -15,7 +15,6 @@ from ksql_engine.runtime.partitioner import partition_of
 from ksql_engine.runtime.settings import EngineSettings
 
 _METADATA_SECONDS: Final = 10.0
-_BY_KEY: Final = -1
 
 
 class Sink:
@@ -34,33 +33,28 @@ class Sink:
 
     def send(self, message: Message) -> None:
         """Queue a record; waits while the queue is full. Raises SinkFailedError."""
+        topic, key, value, moment, _, _, headers, routing = message
+        more: dict[str, Any] = {"headers": list(headers)} if headers else {}
         while True:
             try:
-                self._producer.produce(
-                    message.topic,
-                    key=message.key,
-                    value=message.value,
-                    timestamp=message.timestamp,
-                    headers=list(message.headers),
-                    partition=self._partition(message),
-                )
+                if routing is not None:
+                    more["partition"] = self._partition(topic, routing)
+                self._producer.produce(topic, value, key, timestamp=moment, **more)
                 return
             except BufferError:
                 self._producer.poll(0.1)
                 self._check()
             except KafkaException as error:
-                raise SinkFailedError(f"Cannot produce to {message.topic}: {error}") from error
+                raise SinkFailedError(f"Cannot produce to {topic}: {error}") from error
 
-    def _partition(self, message: Message) -> int:
-        """Return a record's partition, or that the producer chooses it by the key. Raises KafkaException."""
-        if message.routing is None:
-            return _BY_KEY
-        if message.topic not in self._counts:
-            found = self._producer.list_topics(message.topic, timeout=_METADATA_SECONDS).topics[message.topic]
+    def _partition(self, topic: str, routing: bytes) -> int:
+        """Return the partition of what a record is routed by. Raises KafkaException."""
+        if topic not in self._counts:
+            found = self._producer.list_topics(topic, timeout=_METADATA_SECONDS).topics[topic]
             if found.error is not None:
                 raise KafkaException(found.error)
-            self._counts[message.topic] = len(found.partitions)
-        return partition_of(message.routing, self._counts[message.topic])
+            self._counts[topic] = len(found.partitions)
+        return partition_of(routing, self._counts[topic])
 
     def flush(self) -> None:
         """Wait until every record is acknowledged, however long the broker is away.

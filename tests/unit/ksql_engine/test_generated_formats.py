@@ -1,0 +1,142 @@
+"""Generated readers and writers do what the general ones do, or leave it to them."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ksql_engine.formats.avro_code import record_writer, row_reader
+from ksql_engine.formats.json_code import object_reader
+from ksql_engine.formats.json_format import json_reader, json_writer
+from ksql_engine.plan.model import Column
+from ksql_engine.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, array_type, struct_type
+
+PLAIN = (Column("id", STRING), Column("N", BIGINT), Column("I", INTEGER), Column("OK", BOOLEAN))
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+SMALL = st.integers(-(2**31), 2**31 - 1)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+PLAIN_ROWS = st.tuples(*(st.none() | each for each in (TEXT, WHOLE, SMALL, st.booleans())))
+
+ITEM = {"type": "record", "name": "Item", "fields": [{"name": "SKU", "type": "string"}, {"name": "Q", "type": "int"}]}
+FIELDS = [
+    {"name": "ID", "type": ["null", "string"], "default": None},
+    {"name": "SKIPPED", "type": ["string", "null"]},
+    {"name": "N", "type": "long"},
+    {"name": "D", "type": ["double", "null"]},
+    {"name": "OK", "type": ["null", "boolean"]},
+    {"name": "ITEMS", "type": {"type": "array", "items": ITEM}},
+]
+SCHEMA = {"type": "record", "name": "Row", "fields": FIELDS}
+COLUMNS = (
+    Column("items", array_type(struct_type(("Q", INTEGER), ("SKU", STRING), ("GONE", STRING)))),
+    Column("id", STRING),
+    Column("N", BIGINT),
+    Column("D", DOUBLE),
+    Column("OK", BOOLEAN),
+)
+RECORDS = st.fixed_dictionaries(
+    {
+        "ID": st.none() | TEXT,
+        "SKIPPED": st.none() | TEXT,
+        "N": WHOLE,
+        "D": st.none() | st.floats(allow_nan=False),
+        "OK": st.none() | st.booleans(),
+        "ITEMS": st.lists(st.fixed_dictionaries({"SKU": TEXT, "Q": SMALL}), max_size=3),
+    }
+)
+
+
+def never(*_given: object) -> Any:
+    raise AssertionError("the general way was asked")
+
+
+def asked(_data: object) -> tuple[str]:
+    return ("asked",)
+
+
+def written(record: dict[str, Any], schema: Any = SCHEMA) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), record)
+    return out.getvalue()
+
+
+@given(PLAIN_ROWS)
+def test_json_objects_come_back(row: tuple[Any, ...]) -> None:
+    data = json_writer(PLAIN, True)(row)
+    assert data is not None
+    assert json.loads(data) == dict(zip(("id", "N", "I", "OK"), row, strict=True))
+    assert object_reader(PLAIN, never, never)(data) == row
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"id": 1, "N": 1, "I": 1, "OK": true}',
+        '{"id": "a", "N": "1", "I": 1, "OK": true}',
+        '{"id": "a", "N": 9223372036854775808, "I": 1, "OK": true}',
+        '{"id": "a", "N": 1, "I": 2147483648, "OK": true}',
+        '{"id": "a", "N": true, "I": 1, "OK": true}',
+        '{"id": "a", "N": 1.0, "I": 1, "OK": true}',
+        '{"ID": "a", "N": 1, "I": 1, "OK": true}',
+        '{"id": "a", "N": 1, "I": 1}',
+        '{"id": "a", "N": 1, "I": 1, "OK": true} 2',
+        ' {"id": "a", "N": 1, "I": 1, "OK": true}',
+        '{"id": "a", "N": NaN, "I": 1, "OK": true}',
+        "null",
+        "[]",
+        "",
+    ],
+)
+def test_json_that_needs_more_is_left_to_the_general_reader(text: str) -> None:
+    refuse = json_reader  # any callable that raises for a name of a number
+    assert object_reader(PLAIN, asked, refuse)(text.encode()) == ("asked",)
+
+
+def test_json_takes_names_in_any_case_and_numbers_as_text() -> None:
+    assert json_reader(PLAIN, True)(b'{"ID": "a", "n": "1", "I": 2}') == ("a", 1, 2, None)
+
+
+@given(RECORDS)
+def test_avro_records_are_read(record: dict[str, Any]) -> None:
+    read = row_reader(SCHEMA, COLUMNS)
+    assert read is not None
+    items = [(item["Q"], item["SKU"], None) for item in record["ITEMS"]]
+    row = (items, record["ID"], record["N"], record["D"], record["OK"])
+    assert read(b"head" + written(record), 4) == row
+
+
+@given(RECORDS)
+def test_avro_that_is_cut_short_is_refused(record: dict[str, Any]) -> None:
+    read, data = row_reader(SCHEMA, COLUMNS), written(record)
+    assert read is not None
+    for length in range(len(data)):
+        with pytest.raises((EOFError, IndexError, ValueError, struct.error)):
+            read(data[:length], 0)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "float", {"type": "map", "values": "int"}, ["null", "int", "string"]])
+def test_avro_of_other_types_is_left_to_the_general_reader(kind: Any) -> None:
+    schema = {"type": "record", "name": "Row", "fields": [{"name": "ID", "type": kind}]}
+    assert row_reader(schema, (Column("ID", STRING),)) is None
+
+
+@given(PLAIN_ROWS, st.none() | st.floats(allow_nan=False))
+def test_avro_records_are_written(row: tuple[Any, ...], number: float | None) -> None:
+    columns = (*PLAIN, Column("D", DOUBLE))
+    kinds = ("string", "long", "int", "boolean", "double")
+    fields = [{"name": column.name, "type": ["null", kind]} for column, kind in zip(columns, kinds, strict=True)]
+    write = record_writer({"type": "record", "name": "Row", "fields": fields}, columns, b"head")
+    assert write is not None
+    record = dict(zip((column.name for column in columns), (*row, number), strict=True))
+    assert write((*row, number)) == b"head" + written(record, {"type": "record", "name": "Row", "fields": fields})
+
+
+def test_avro_with_other_fields_is_left_to_the_general_writer() -> None:
+    assert record_writer(SCHEMA, COLUMNS, b"") is None
