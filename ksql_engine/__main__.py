@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
-import gc
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from ksql_engine.errors import KsqlError
+from ksql_engine.runtime.collector import settle_collector
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.server.app import make_app
@@ -107,8 +107,7 @@ async def run(settings: EngineSettings) -> int:
         await asyncio.wait({starting, stopping, server}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            gc.collect()
-            gc.freeze()
+            settle_collector()
             await asyncio.wait({stopping, server}, return_when=asyncio.FIRST_COMPLETED)
         return 0
     except KsqlError as error:

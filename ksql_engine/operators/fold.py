@@ -16,9 +16,6 @@ Contribution = tuple[Row, Row]
 """A row's group and the argument of each aggregate."""
 
 
-Change = Callable[[Any, Any], Any]
-
-
 class Fold:
     """The aggregates of one GROUP BY over tuples of states, one state for each aggregate."""
 
@@ -27,11 +24,11 @@ class Fold:
         self.initial: Row = tuple(aggregator.initial for aggregator in step.aggregators)
         self._group, self._args, self._slots = step.group, step.args, step.slots
         self._whole = all(slot == (place, 1) for place, slot in enumerate(step.slots))
-        self._add = _each([aggregator.add for aggregator in step.aggregators])
-        self._undo = _each([aggregator.undo for aggregator in step.aggregators])
-        self._merge = _each([aggregator.merge for aggregator in step.aggregators])
-        self._results = [aggregator.result for aggregator in step.aggregators]
-        self._shown = any(result is not None for result in self._results)
+        self._add = _each([aggregator.add for aggregator in step.aggregators], ("states", "others"))
+        self._undo = _each([aggregator.undo for aggregator in step.aggregators], ("states", "others"))
+        self._merge = _each([aggregator.merge for aggregator in step.aggregators], ("states", "others"))
+        results = [aggregator.result for aggregator in step.aggregators]
+        self._show = _each(results, ("states",)) if any(results) else None
         self._report = report
 
     def contribution(self, key: Row, value: Row) -> Contribution | None:
@@ -58,29 +55,31 @@ class Fold:
 
     def row(self, states: Row) -> Row:
         """Return what states show."""
-        if not self._shown:
-            return states
-        return tuple(
-            [state if show is None else show(state) for show, state in zip(self._results, states, strict=True)]
-        )
+        return states if self._show is None else self._show(states)
 
 
-def _changed(change: Change, states: Row, others: Row) -> Row:
+def _changed(change: Callable[..., Row], states: Row, others: Row) -> Row:
     """Return all states changed. Raises QueryFailedError when one cannot be: the record cannot be left out."""
     try:
-        changed: Row = change(states, others)
+        return change(states, others)
     except Exception as error:
         raise QueryFailedError(f"Exception caught in process. {error}") from error
-    return changed
 
 
-def _each(changes: Sequence[Change | None]) -> Change:
-    """Return one function that changes each state as its own in `changes` says; None leaves a state as it is."""
-    names: dict[str, Any] = {f"c{place}": change for place, change in enumerate(changes) if change is not None}
+def _each(functions: Sequence[Callable[..., Any] | None], parameters: Sequence[str]) -> Callable[..., Row]:
+    """Return one function over tuples that calls each of `functions` with the values at its place.
+
+    Where there is none the value of the first tuple stays.
+    """
+    names: dict[str, Any] = {f"f{place}": one for place, one in enumerate(functions)}
     parts = [
-        f"c{place}(s[{place}], o[{place}])" if f"c{place}" in names else f"s[{place}]" for place in range(len(changes))
+        f"{parameters[0]}[{place}]"
+        if one is None
+        else f"f{place}({', '.join(f'{parameter}[{place}]' for parameter in parameters)})"
+        for place, one in enumerate(functions)
     ]
-    made: Change = eval(f"lambda s, o: ({''.join(part + ', ' for part in parts)})", names)  # noqa: S307 - written here
+    code = f"lambda {', '.join(parameters)}: ({''.join(f'{part}, ' for part in parts)})"
+    made: Callable[..., Row] = eval(code, names)  # noqa: S307 - written here
     return made
 
 

@@ -50,18 +50,19 @@ def project_operator(step: ProjectStep, emit: Emit, report: Report) -> Emit:
     """Compute a new value, and a new key where the step has one; a null value stays null."""
     make_value, make_key = step.value, step.key
 
-    def process(key: Row, value: Row | None, time: int) -> None:
-        if make_key is not None:
-            emit(_new_key(key, value), None if value is None else make_value(key, value, report), time)
+    def project(key: Row, value: Row | None, time: int) -> None:
+        emit(key, None if value is None else make_value(key, value, report), time)
+
+    if make_key is None:
+        return project
+
+    def project_both(key: Row, value: Row | None, time: int) -> None:
+        if value is not None:
+            emit(make_key(key, value, report), make_value(key, value, report), time)
         else:
-            emit(key, None if value is None else make_value(key, value, report), time)
+            emit(make_key(key, _NULLS, _ignore), None, time)
 
-    def _new_key(key: Row, value: Row | None) -> Row:
-        if make_key is None:
-            return key
-        return make_key(key, value, report) if value is not None else make_key(key, _NULLS, _ignore)
-
-    return process
+    return project_both
 
 
 class _Nulls:

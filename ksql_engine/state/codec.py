@@ -19,15 +19,15 @@ _MARSHAL: Final = 2
 _PICKLED: Final = 0x80
 
 
-def encode_key(key: tuple[Any, ...]) -> bytes:
-    """Return the bytes of a key tuple.
+def encode_key(key: tuple[Any, ...], prefix: bytes = b"") -> bytes:
+    """Return the bytes of a key tuple after `prefix`.
 
     The bytes of a tuple start with those of each tuple it starts with, and sort like the tuples: nulls first, whole
     numbers (64 bits), doubles, text and bytes by value. Decimals and larger numbers have an order of no meaning.
     """
-    if len(key) == 1 and type(key[0]) is str:
-        return _text(key[0])
-    return b"".join([_ENCODERS[type(part)](part) for part in key])
+    if len(key) == 1 and type(key[0]) is str:  # most keys
+        return prefix + _text(key[0])
+    return prefix + b"".join([_ENCODERS[type(part)](part) for part in key])
 
 
 def _int(value: int) -> bytes:
@@ -49,7 +49,7 @@ def _escaped(data: bytes) -> bytes:
 
 def _text(value: str) -> bytes:
     data = value.encode("utf-8", "surrogatepass")
-    return b"\x07%b\x00" % (data.replace(b"\x00", b"\x00\xff") if b"\x00" in data else data)
+    return b"\x07" + (data.replace(b"\x00", b"\x00\xff") if b"\x00" in data else data) + _END
 
 
 def _sequence(value: list[Any] | tuple[Any, ...]) -> bytes:

@@ -124,7 +124,8 @@ class RocksStore:
         self._changed: dict[bytes, Any] = {}
         self._clean: dict[bytes, Any] = {}
         self._sorted = SortedKeys()
-        self._last: tuple[Key, bytes] = ((), b"")
+        self._last_key: Key = ()
+        self._last_data = prefix
 
     def get(self, key: Key) -> Any:
         """Return the value, or None."""
@@ -132,8 +133,11 @@ class RocksStore:
         found = self._changed.get(data)
         if found is None:
             found = self._clean.get(data)
-        if found is not None:
-            return None if found is _DELETED else found
+            if found is None:
+                return self._read(data)
+        return None if found is _DELETED else found
+
+    def _read(self, data: bytes) -> Any:
         stored = self._db.get(data)
         if stored is None:
             return None
@@ -145,24 +149,20 @@ class RocksStore:
 
     def put(self, key: Key, value: Any) -> None:
         """Set the value, from the next commit on for good."""
-        self._change(self._encoded(key), value)
-
-    def delete(self, key: Key) -> None:
-        """Remove the key if it is there."""
-        self._change(self._encoded(key), _DELETED)
-
-    def _encoded(self, key: Key) -> bytes:
-        """Return a key's bytes; what was read is often what is written next."""
-        last, data = self._last
-        if key is not last:
-            data = self._prefix + encode_key(key)
-            self._last = (key, data)
-        return data
-
-    def _change(self, data: bytes, value: Any) -> None:
+        data = self._encoded(key)
         if self._sorted.built and data not in self._changed:
             self._sorted.add(data)
         self._changed[data] = value
+
+    def delete(self, key: Key) -> None:
+        """Remove the key if it is there."""
+        self.put(key, _DELETED)
+
+    def _encoded(self, key: Key) -> bytes:
+        """Return a key's bytes; what was read is often what is written next."""
+        if key is not self._last_key:
+            self._last_key, self._last_data = key, encode_key(key, self._prefix)
+        return self._last_data
 
     def scan(self) -> Iterator[Any]:
         """Yield all committed values in the order of their keys' bytes; for readers in any thread."""
@@ -170,11 +170,11 @@ class RocksStore:
 
     def scan_range(self, start: Key, end: Key) -> list[Any]:
         """Return the values, uncommitted ones too, of start <= key < end in the order of their keys."""
-        return self._between(self._prefix + encode_key(start), self._prefix + encode_key(end))
+        return self._between(encode_key(start, self._prefix), encode_key(end, self._prefix))
 
     def scan_prefix(self, prefix: Key) -> list[Any]:
         """Return the values, uncommitted ones too, of all keys that start with `prefix`, in the order of their keys."""
-        return self._between(self._prefix + encode_key(prefix), self._prefix + after_prefix(prefix))
+        return self._between(encode_key(prefix, self._prefix), self._prefix + after_prefix(prefix))
 
     def _between(self, start: bytes, end: bytes) -> list[Any]:
         found: dict[bytes, Any] = {}
@@ -230,7 +230,7 @@ class RocksStore:
 
 def shared_cache() -> Cache:
     """Return the block cache that all queries share."""
-    return Cache(16 * 1024 * 1024)
+    return Cache(32 * 1024 * 1024)
 
 
 def _before(end: bytes) -> ReadOptions:

@@ -44,36 +44,34 @@ class State(Protocol):
 
 
 class SortedKeys:
-    """A set of encoded keys in order, built when a range is first asked for: most stores never are."""
+    """A set of encoded keys in order, `built` when a range is first asked for: most stores never are."""
 
     def __init__(self) -> None:
         """Start empty."""
-        self._keys: list[bytes] | None = None
-
-    @property
-    def built(self) -> bool:
-        """Whether a range was asked for."""
-        return self._keys is not None
+        self.built = False
+        self._keys: list[bytes] = []
 
     def range(self, held: Iterable[bytes], start: bytes, end: bytes) -> list[bytes]:
         """Return the keys of `held` in start <= key < end; `held` is what `add` and `remove` told of."""
-        if self._keys is None:
+        if not self.built:
             self._keys = sorted(held)
+            self.built = True
         return self._keys[bisect_left(self._keys, start) : bisect_left(self._keys, end)]
 
     def add(self, key: bytes) -> None:
         """Take a key in that is not there."""
-        if self._keys is not None:
+        if self.built:
             insort(self._keys, key)
 
     def remove(self, key: bytes) -> None:
         """Take a key out that is there."""
-        if self._keys is not None:
+        if self.built:
             del self._keys[bisect_left(self._keys, key)]
 
     def clear(self) -> None:
         """Forget all keys."""
-        self._keys = None
+        self.built = False
+        self._keys = []
 
 
 def after_prefix(prefix: Key) -> bytes:

@@ -55,6 +55,8 @@ def _kept(kind: SqlType, latest: bool, ignore_nulls: bool, count: int | None) ->
     def add(state: Arrivals, value: Any) -> Arrivals:
         if (value is None and ignore_nulls) or (not latest and len(state) >= limit):
             return state
+        if limit == 1:
+            return ((next(_NUMBERS), value),)
         return (*state, (next(_NUMBERS), value))[-limit:]
 
     def merge(one: Arrivals, other: Arrivals) -> Arrivals:
