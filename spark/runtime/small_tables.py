@@ -4,11 +4,13 @@ A Spark commit of one row costs a quarter of a second and more of work, this one
 same table: rows, change data feed and transaction marks; tests hold both writers against each other.
 """
 
+import json
 import threading
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, Schema, Transaction, write_deltalake
+from pyspark.sql.types import StructType
 
 from spark.runtime.arrow import plain
 from spark.runtime.errors import LakehouseError
@@ -23,6 +25,23 @@ class SmallTables:
 
     def __init__(self) -> None:
         self._views = threading.local()
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a table at `path`."""
+        return DeltaTable.is_deltatable(path)
+
+    def create(self, path: str, schema: StructType, properties: dict[str, str]) -> None:
+        """Make an empty table; one that is there already stays as it is."""
+        columns = Schema.from_json(schema.json())
+        DeltaTable.create(path, columns, mode="ignore", configuration=properties, raise_if_key_not_exists=False)
+
+    def properties(self, path: str) -> dict[str, str]:
+        """What the table at `path` was made with."""
+        return self._table(path).metadata().configuration
+
+    def schema(self, path: str) -> StructType:
+        """The columns of the table at `path`."""
+        return StructType.fromJson(json.loads(self._table(path).schema().to_json()))
 
     def version(self, path: str) -> int:
         """The newest version of the table at `path`."""

@@ -47,16 +47,22 @@ class Tables:
 
     def exists(self, table: Table) -> bool:
         """Whether `table` has been made."""
+        if self._small:
+            return self._small.exists(self.path(table))
         return DeltaTable.isDeltaTable(self._spark, self.path(table))
 
     def create(self, table: Table, schema: StructType, checkpoint_id: str) -> None:
         """Make `table`, empty, with its change data feed, belonging to the checkpoints `checkpoint_id`."""
-        builder = DeltaTable.createIfNotExists(self._spark).location(self.path(table)).addColumns(schema)
-        for name, value in {
+        properties = {
             "delta.enableChangeDataFeed": "true",
             "delta.checkpointInterval": str(COMMITS_PER_CHECKPOINT),
             ID_PROPERTY: checkpoint_id,
-        }.items():
+        }
+        if self._small:
+            self._small.create(self.path(table), schema, properties)
+            return
+        builder = DeltaTable.createIfNotExists(self._spark).location(self.path(table)).addColumns(schema)
+        for name, value in properties.items():
             builder = builder.property(name, value)
         builder.execute()
 
@@ -66,14 +72,18 @@ class Tables:
         Raises:
             StateRefused: it was not.
         """
-        properties = self._log(table).unsafeVolatileSnapshot().metadata().configuration()
-        found = properties.get(ID_PROPERTY)
-        owner = found.get() if found.isDefined() else "none"
+        owner = self._owner(table)
         if owner != checkpoint_id:
             raise StateRefused(
                 f"table {table.full_name} belongs to checkpoints {owner}, but the checkpoints here are "
                 f"{checkpoint_id}; tables and checkpoints only go together. Remedy: make clear"
             )
+
+    def _owner(self, table: Table) -> str:
+        if self._small:
+            return self._small.properties(self.path(table)).get(ID_PROPERTY, "none")
+        found = self._log(table).unsafeVolatileSnapshot().metadata().configuration().get(ID_PROPERTY)
+        return str(found.get()) if found.isDefined() else "none"
 
     def version(self, table: Table) -> int:
         """The newest version of `table`, of whichever process."""
@@ -88,7 +98,7 @@ class Tables:
 
     def empty_row(self, table: Table) -> DataFrame:
         """One row in which every column of `table` is null: to try a plan out on."""
-        schema = self.read(table).schema
+        schema = self._small.schema(self.path(table)) if self._small else self.read(table).schema
         return self._spark.range(1).select(*(sf.lit(None).cast(each.dataType).alias(each.name) for each in schema))
 
     def changes(self, table: Table, first: int, last: int) -> tuple[DataFrame, int]:
