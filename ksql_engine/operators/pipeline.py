@@ -73,8 +73,10 @@ class Pipeline:
         self._result: TableResult | None = None
         self._keeping = keeping_step(plan)
         if plan.kind == TABLE and self._keeping is None and (plan.sink is not None or plan.has_filter):
-            self._result = TableResult(emit, state, not plan.has_filter)
-            emit = self._held(self._result.process)
+            # Rows are kept before changes are held back: a row that came and went between two commits may have
+            # reached the sink before a crash, and only a deletion takes it back.
+            self._result = TableResult(self._held(emit), state, not plan.has_filter)
+            emit = self._result.process
         self._build(plan.step, emit)
 
     @property
