@@ -2,6 +2,7 @@
 
 Orders and customers lie in Kafka before the engine starts. The clock runs from the first statement until every query
 has committed everything, its sinks' records acknowledged; beside it, what reading and decoding the orders alone takes.
+With `--latency`, orders of further customers then come at a steady rate, and the time to their rows counts.
 """
 
 import argparse
@@ -12,12 +13,14 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import fastavro
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from benchmarks.ksql_latency import RATE, measure_latency
 from contracts.marketing import MARKETING, ORDER_PLACED
 from contracts.model import Topic
 from contracts.schemas import load_schema
@@ -43,10 +46,14 @@ def new_id(rng: random.Random) -> str:
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
+def _profile(rng: random.Random) -> Event:
+    return profile_event(rng, time.time_ns() // 1_000_000, lambda: new_id(rng))
+
+
 def events(orders: int, customers: int, rng: random.Random) -> Iterator[Event]:
     """All profiles, then orders of customers drawn evenly, and an activation with every tenth."""
     now_ms = time.time_ns() // 1_000_000
-    profiles = [profile_event(rng, now_ms, lambda: new_id(rng)) for _ in range(customers)]
+    profiles = [_profile(rng) for _ in range(customers)]
     yield from profiles
     for number in range(orders):
         customer_id = rng.choice(profiles).key
@@ -118,15 +125,15 @@ def wait_until_taken_in(settings: Settings, queries: int, within_s: float) -> No
 
 
 @contextmanager
-def loaded_broker(orders: int, customers: int, seed: int) -> Iterator[NativeLab]:
+def loaded_broker(found: Iterable[Event], workers: int | None) -> Iterator[NativeLab]:
     """A lab with Kafka and registry alone, its topics filled."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-ksql-", ignore_cleanup_errors=True) as home,
-        trial_lab(Path(home), MARKETING, ["kafka", "registry"], print, kafka_heap_mb=512) as lab,
+        trial_lab(Path(home), MARKETING, ["kafka", "registry"], print, kafka_heap_mb=512, ksql_workers=workers) as lab,
     ):
         ensure_topics(lab.settings, MARKETING)
         ensure_schemas(lab.settings, MARKETING)
-        preload(lab.settings, events(orders, customers, random.Random(seed)))
+        preload(lab.settings, found)
         yield lab
 
 
@@ -137,8 +144,12 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--within", type=float, default=900, help="seconds")
+    parser.add_argument("--workers", type=int, help="processes of the engine that run queries")
+    parser.add_argument("--latency", type=float, default=0, metavar="SECONDS", help=f"also {RATE:,} orders/s so long")
     args = parser.parse_args()
-    with loaded_broker(args.orders, args.customers, args.seed) as lab:
+    rng = random.Random(args.seed)
+    newcomers = [_profile(rng) for _ in range(int(args.latency * RATE))]
+    with loaded_broker(chain(newcomers, events(args.orders, args.customers, rng)), args.workers) as lab:
         plain_s = read_and_decode(lab.settings, ORDER_PLACED, args.orders)
         print(f"consume and decode alone: {args.orders / plain_s:,.0f} orders/s")
         lab.up(["ksql"], print)
@@ -149,6 +160,10 @@ def main() -> None:
         taken_s = time.perf_counter() - started
         print(f"marketing topology: {args.orders / taken_s:,.0f} orders/s ({taken_s:.1f} s)")
         print(f"memory of the engine: {engine_mb(lab):.0f} MB")
+        if newcomers:
+            found = measure_latency(lab.settings, rng, [each.key for each in newcomers], lambda: new_id(rng))
+            figures = ", ".join(f"p{share} {found.percentile(share / 100):.0f} ms" for share in (50, 95, 99))
+            print(f"order to consolidated row at {RATE:,}/s: {figures} ({len(found.seconds):,} of {len(newcomers):,})")
 
 
 def engine_mb(lab: NativeLab) -> float:

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     redis_server: str | None = Field(None, description="a Redis elsewhere: redis://host:port/db")
 
     start_deadline_s: float = Field(120.0, gt=0, description="how long one service may take to be ready")
+    ksql_workers: int | None = Field(None, ge=0, description="processes of the streaming SQL; else the engine decides")
     web_threads: int = Field(64, ge=8, description="requests and event streams the web app serves at once")
 
     def port(self, service: str) -> int:

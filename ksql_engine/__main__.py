@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
 import logging
 import os
 import signal
@@ -15,13 +14,14 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from ksql_engine.errors import KsqlError
+from ksql_engine.process import limit_memory, log_to_stderr
 from ksql_engine.runtime.collector import settle_collector
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.server.app import make_app
 
 _LOG = logging.getLogger("ksql_engine")
-_M_ARENA_MAX = -8
+_MOST_WORKERS = 2
 
 
 def read_settings(arguments: list[str]) -> EngineSettings:
@@ -49,6 +49,11 @@ def read_settings(arguments: list[str]) -> EngineSettings:
     parser.add_argument(
         "--property", action="append", default=[], metavar="NAME=VALUE", help="a server property of ksqlDB"
     )
+    add(
+        "--workers",
+        str(min(_MOST_WORKERS, os.cpu_count() or 1)),
+        "processes that run persistent queries; 0: the server's own",
+    )
     add("--users-file", None, "file of NAME:PASSWORD lines; with it, the API asks for HTTP Basic authentication")
     add("--max-push-queries", "100", "most push queries that may be open at a time")
     given = parser.parse_args(arguments)
@@ -67,6 +72,7 @@ def read_settings(arguments: list[str]) -> EngineSettings:
         properties=_pairs(given.property, parser),
         users=_users(given.users_file, parser),
         max_push_queries=int(given.max_push_queries),
+        workers=max(0, int(given.workers)),
     )
 
 
@@ -121,22 +127,13 @@ async def run(settings: EngineSettings) -> int:
 
 def main() -> None:
     """Run the server and leave with its exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    _limit_arenas()
+    log_to_stderr()
+    limit_memory()
     code = asyncio.run(run(read_settings(sys.argv[1:])))
     logging.shutdown()
     sys.stdout.flush()
     # Threads of clients that wait for an absent broker must not hold up the end: all state is closed by now.
     os._exit(code)
-
-
-def _limit_arenas() -> None:
-    """Keep memory small with many threads: let them share two heaps, where the C library knows that setting."""
-    if sys.platform == "linux":
-        try:
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-        except (OSError, AttributeError):
-            return
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from hypercorn.config import Config
 from ksql_engine.driver.registry import MemoryRegistry
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.memory_broker import MemoryBroker
+from ksql_engine.runtime.runner import LocalQuery
 from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.server.app import make_app
 
@@ -88,9 +89,11 @@ def wait_until_settled(engine: Engine, broker: MemoryBroker) -> None:
 
 
 def _settled(engine: Engine, broker: MemoryBroker) -> bool:
-    for task in list(engine.tasks.values()):
-        positions = task.state.offsets()
-        ends = broker.memory.ends(task.topics)
+    for query in list(engine.tasks.values()):
+        if not isinstance(query, LocalQuery):
+            continue
+        positions = query.task.state.offsets()
+        ends = broker.memory.ends(query.task.topics)
         if any(positions.get(place, 0) < end for place, end in ends.items()):
             return False
     return True

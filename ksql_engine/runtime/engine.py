@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from confluent_kafka import KafkaException
@@ -38,15 +35,17 @@ from ksql_engine.plan.sources import plan_create_as, plan_insert
 from ksql_engine.runtime.broker import Broker, KafkaBroker, SubjectRegistry
 from ksql_engine.runtime.catalog import Catalog, Command
 from ksql_engine.runtime.inserting import Inserter
+from ksql_engine.runtime.jobs import Job, sink_of
 from ksql_engine.runtime.processing_log import CREATE_STREAM, LOG_STREAM, log_stream_statement
-from ksql_engine.runtime.query_task import QueryParts, QueryTask
 from ksql_engine.runtime.registry_client import RegistryClient
+from ksql_engine.runtime.runner import LocalRunner, Runner, RunningQuery
 from ksql_engine.runtime.settings import EngineSettings
-from ksql_engine.state.rocks import RocksState, shared_cache
+from ksql_engine.runtime.state_folder import StateFolder
+from ksql_engine.runtime.workers.pool import WorkerPool
 
 _LOG = logging.getLogger(__name__)
 _STOP_SECONDS: Final = 4.0
-_REPLACE_SECONDS: Final = 20.0
+Start = tuple[Job, QueryPlan]
 
 
 class Engine:
@@ -55,7 +54,10 @@ class Engine:
     def __init__(
         self, settings: EngineSettings, broker: Broker | None = None, registry: SubjectRegistry | None = None
     ) -> None:
-        """Build the engine; `start` connects and brings queries back. `broker` is Kafka by default."""
+        """Build the engine; `start` connects and brings queries back. `broker` is Kafka by default.
+
+        Another broker is of this process alone, and so are the queries then.
+        """
         self.settings = settings
         self.metastore = Metastore()
         self.functions = builtin_functions()
@@ -65,11 +67,16 @@ class Engine:
         self.topics = self.broker.topics
         self.catalog = Catalog(settings.state_dir)
         self.lock = threading.RLock()
-        self.tasks: dict[str, QueryTask] = {}
+        self.tasks: dict[str, RunningQuery] = {}
         self.cluster_id = ""
         self.sequence = 0
         self.ready = False
-        self._cache = shared_cache()
+        self._folder = StateFolder(settings.state_dir)
+        self._runner: Runner = (
+            WorkerPool(settings)
+            if settings.workers and broker is None
+            else LocalRunner(settings, self.broker, self.formats)
+        )
         self._stopping = threading.Event()
         self.inserter = Inserter(self.broker, self._stopping.is_set)
 
@@ -78,21 +85,14 @@ class Engine:
 
         Raises StateMismatchError, StorageError, or NotReadyError when stopped meanwhile.
         """
+        self._runner.start()
         self.cluster_id = self._wait_for_broker(self._prepare)
         with self.lock:
-            plans: dict[str, QueryPlan] = {}
-            properties: dict[str, dict[str, str]] = {}
-            paused: set[str] = set()
+            starts: dict[str, Start] = {}
             for command in self.catalog.commands():
-                self._replay(command, plans, paused)
-                if command.query_id:
-                    properties[command.query_id] = command.properties
-            for query_id, plan in plans.items():
-                self._run(query_id, plan, properties.get(query_id, {}), start=False)
-                if query_id in paused:
-                    self.tasks[query_id].pause()
-                self.tasks[query_id].start()
-            self._remove_left_over_state()
+                self._replay(command, starts)
+            self._folder.remove_all_but(starts)
+            self.tasks.update(self._runner.run(list(starts.values())))
             self._learn_partitions(list(self.metastore.sources))
             self._create_log_stream()
             self.ready = True
@@ -123,41 +123,43 @@ class Engine:
                 self._stopping.wait(0.5)
         raise NotReadyError("stopped while waiting for Kafka")
 
-    def _replay(self, command: Command, plans: dict[str, QueryPlan], paused: set[str]) -> None:
+    def _replay(self, command: Command, starts: dict[str, Start]) -> None:
         """Apply a command of an earlier run to the metastore, without touching Kafka."""
         self.sequence = command.sequence + 1
+        properties = command.properties
         statement = parse_statement(command.statement, self.metastore.types)
         if isinstance(statement, CreateSource):
-            source = plan_source(statement, self.metastore, command.properties)
+            source = plan_source(statement, self.metastore, properties)
             self._put_source(source)
             if command.query_id:
-                plans[command.query_id] = self._materialising(source, command.query_id, statement.text)
+                starts[command.query_id] = self._materialising(source, command.query_id, statement.text, properties)
         elif isinstance(statement, (CreateAsSelect, InsertInto)) and command.query_id:
-            plan = self._plan(statement, command.properties).with_id(command.query_id)
-            self._note_query(command.query_id, plan, statement.text, isinstance(statement, CreateAsSelect))
-            plans[command.query_id] = plan
+            owns_sink = isinstance(statement, CreateAsSelect)
+            plan = self._plan(statement, properties)
+            plan = plan.with_id(command.query_id) if owns_sink else plan
+            starts[command.query_id] = self._start_of(command.query_id, plan, statement.text, properties)
+            self._note_query(command.query_id, plan, statement.text, owns_sink)
         elif isinstance(statement, AlterSource):
             self._put_source(plan_alter(statement, self.metastore))
         elif isinstance(statement, DropSource):
             for query_id in self._forget_source(statement.name):
-                plans.pop(query_id, None)
+                starts.pop(query_id, None)
         elif isinstance(statement, QueryControl):
-            self._replay_control(statement, plans, paused)
+            self._replay_control(statement, starts)
         elif isinstance(statement, CreateType):
             self.metastore.types[statement.name] = statement.type
         elif isinstance(statement, DropType):
             self.metastore.types.pop(statement.name, None)
 
-    def _replay_control(self, statement: QueryControl, plans: dict[str, QueryPlan], paused: set[str]) -> None:
-        chosen = [statement.query_id] if statement.query_id else list(plans)
+    def _replay_control(self, statement: QueryControl, starts: dict[str, Start]) -> None:
+        chosen = [statement.query_id] if statement.query_id else list(starts)
         for query_id in chosen:
-            if statement.action == "PAUSE":
-                paused.add(query_id)
-            elif statement.action == "RESUME":
-                paused.discard(query_id)
-            else:
-                plans.pop(query_id, None)
+            if statement.action == "TERMINATE":
+                starts.pop(query_id, None)
                 self.metastore.queries.pop(query_id, None)
+            elif query_id in starts:
+                job, plan = starts[query_id]
+                starts[query_id] = (replace(job, paused=statement.action == "PAUSE"), plan)
 
     def _plan(self, statement: CreateAsSelect | InsertInto, properties: Mapping[str, str]) -> QueryPlan:
         if isinstance(statement, InsertInto):
@@ -168,7 +170,7 @@ class Engine:
         self.metastore.sources[source.name] = source
 
     def _note_query(self, query_id: str, plan: QueryPlan, text: str, owns_sink: bool) -> None:
-        sink = _sink_of(plan)
+        sink = sink_of(plan)
         if owns_sink:
             self._put_source(sink)
         self.metastore.queries[query_id] = QueryInfo(query_id, plan.sources, sink.name, text)
@@ -210,15 +212,16 @@ class Engine:
         self._put_source(source)
         self._learn_partitions([source.name])
         if query_id is not None:
-            plan = self._materialising(self.metastore.source(source.name), query_id, text)
-            self._run(query_id, plan, properties, start=True)
+            start = self._materialising(self.metastore.source(source.name), query_id, text, properties)
+            self.tasks.update(self._runner.run([start]))
         return query_id
 
-    def _materialising(self, source: Source, query_id: str, text: str) -> QueryPlan:
-        """Note the query that keeps the rows of a SOURCE TABLE, and return its plan."""
+    def _materialising(self, source: Source, query_id: str, text: str, properties: Mapping[str, str]) -> Start:
+        """Note the query that keeps the rows of a SOURCE TABLE, and return how it is started."""
         plan = plan_materialising(source).with_id(query_id)
+        start = self._start_of(query_id, plan, text, properties)
         self._note_query(query_id, plan, text, owns_sink=True)
-        return plan
+        return start
 
     def _learn_partitions(self, names: Iterable[str]) -> None:
         """Note how many partitions the topics of these sources have: a join needs the same number on both sides."""
@@ -241,76 +244,46 @@ class Engine:
     ) -> None:
         """Make a query's sink topic and schemas, note it for good, and run it. The caller holds the lock."""
         plan = plan.with_id(query_id) if owns_sink else plan
-        sink = _sink_of(plan)
+        sink = sink_of(plan)
         if owns_sink:
             left = self.topics.find(self.metastore.source(plan.sources[0]).topic)
             inherited = (left.partitions, left.replicas) if left else (1, 1)
             self.ensure_topic(sink, sink.partitions or inherited[0], sink.replicas or inherited[1])
         self._register_schemas(sink)
+        start = self._start_of(query_id, plan, text, properties)
         old = self.tasks.get(query_id)
         if old is not None:
-            check_shape(sink.name, old.parts.plan, plan)
+            check_shape(sink.name, old.plan, plan)
             self._stop_task(query_id, destroy=False)
         self.record(text, query_id, properties)
         self._note_query(query_id, plan, text, owns_sink)
         if owns_sink:
             self._learn_partitions([sink.name])
-        self._run(query_id, plan, properties, start=True)
+        self.tasks.update(self._runner.run([start]))
 
     def _register_schemas(self, sink: Source) -> None:
         """Register what the sink's formats need, so that a refusal is the statement's answer."""
         self.formats.writer(sink.key_format, sink.schema.key, True, f"{sink.topic}-key", sink.name)
         self.formats.writer(sink.value_format, sink.schema.value, False, f"{sink.topic}-value", sink.name)
 
-    def _run(self, query_id: str, plan: QueryPlan, properties: Mapping[str, str], start: bool) -> None:
-        parts = QueryParts(
-            query_id,
-            plan,
-            _sink_of(plan),
-            self.metastore.queries[query_id].statement,
-            self._from_latest(plan, properties),
-            self._cached(properties),
-        )
-        task = QueryTask(parts, self.settings, self.broker, self.formats, self._state_opener(query_id))
-        self.tasks[query_id] = task
-        if start:
-            task.start()
-
-    def _from_latest(self, plan: QueryPlan, properties: Mapping[str, str]) -> tuple[str, ...]:
+    def _start_of(self, query_id: str, plan: QueryPlan, text: str, properties: Mapping[str, str]) -> Start:
+        """Return what a process needs to run a query; called while what it refers to is as the plan saw it."""
+        sources = [self.metastore.source(name) for name in plan.sources]
         reset = properties.get("auto.offset.reset", self.settings.auto_offset_reset)
-        if reset != "latest":
-            return ()
-        return tuple(self.metastore.source(name).topic for name in plan.sources)
-
-    @staticmethod
-    def _cached(properties: Mapping[str, str]) -> bool:
-        size = properties.get("cache.max.bytes.buffering", properties.get("statestore.cache.max.bytes", "1"))
-        return str(size) != "0"
-
-    def _state_opener(self, query_id: str) -> Callable[[], RocksState]:
-        folder = self._state_folder(query_id)
-        return lambda: RocksState(folder, self._cache)
-
-    def _state_folder(self, query_id: str) -> Path:
-        safe = "".join(c if c.isalnum() or c in "_-" else f"%{ord(c):x}" for c in query_id)
-        return self.settings.state_dir / "queries" / safe
-
-    def _remove_left_over_state(self) -> None:
-        """Remove state of queries that are gone: a crash can come between the log entry and the removal."""
-        known = {self._state_folder(query_id) for query_id in self.tasks}
-        folder = self.settings.state_dir / "queries"
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path not in known:
-                shutil.rmtree(path, ignore_errors=True)
+        latest = tuple(source.topic for source in sources) if reset == "latest" else ()
+        known = {source.name: source for source in [*sources, sink_of(plan)]}
+        if sink_of(plan).query_id == query_id and sink_of(plan).name not in plan.sources:
+            del known[sink_of(plan).name]  # it is made by this very statement
+        types = dict(self.metastore.types)
+        return Job(query_id, text, tuple(known.values()), types, dict(properties), latest), plan
 
     def _stop_task(self, query_id: str, destroy: bool) -> None:
         task = self.tasks.pop(query_id, None)
         if task is None:
             return
-        task.signal_stop()
-        task.join(_REPLACE_SECONDS)
+        task.end()
         if destroy:
-            shutil.rmtree(self._state_folder(query_id), ignore_errors=True)
+            self._folder.remove(query_id)
 
     def drop_source(self, statement: DropSource) -> None:
         """Remove a source, its query, and its topic and schemas where asked. The caller holds the lock."""
@@ -338,12 +311,7 @@ class Engine:
         """Finish the batches in hand, commit, close all state; gives up what takes longer than some seconds."""
         self.ready = False
         self._stopping.set()
-        with self.lock:
-            for task in self.tasks.values():
-                task.signal_stop()
-            deadline = time.monotonic() + _STOP_SECONDS
-            for task in self.tasks.values():
-                task.join(max(deadline - time.monotonic(), 0.05))
+        self._runner.stop(_STOP_SECONDS)
         self.inserter.close()
 
     def check_ready(self) -> None:
@@ -355,12 +323,6 @@ class Engine:
     def healthy(self) -> Mapping[str, bool]:
         """Return the health of each part by name."""
         return {"metastore": True, "kafka": self.ready, "commandRunner": self.ready}
-
-
-def _sink_of(plan: QueryPlan) -> Source:
-    if plan.sink is None:
-        raise StatementError("a persistent query needs a sink")
-    return plan.sink
 
 
 def describe_failure(error: KafkaException | KsqlError) -> str:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from itertools import chain
-from typing import Any, Final
 
 from ksql_engine.dialect.statements import Query
 from ksql_engine.errors import KsqlError, StatementError
-from ksql_engine.operators.result import Entry, kept_rows
+from ksql_engine.operators.result import Entry
 from ksql_engine.plan.pull import PullPlan, check_pull, plan_pull
 from ksql_engine.runtime.engine import Engine
-from ksql_engine.state.rocks import RocksStore
+from ksql_engine.runtime.runner import Lookup
 from ksql_engine.types import Row
 
 _LOG = logging.getLogger(__name__)
-_QUEUE_ROWS: Final = 1000
-_START_SECONDS: Final = 10.0
-_DONE: Final = object()
 
 
 def pulls_table(engine: Engine, query: Query) -> bool:
@@ -34,10 +29,7 @@ def run_pull(engine: Engine, query: Query, properties: Mapping[str, str]) -> tup
         task = engine.tasks.get(plan.source.query_id or "")
     if task is None:
         raise StatementError(f"The query that materialises `{plan.source.name}` is terminated")
-    name, row_of = kept_rows(task.parts.plan)
-    store = task.state.store(name)
-    assert isinstance(store, RocksStore)  # noqa: S101 - tasks keep their state on disk
-    return plan, _pulled(plan, (row_of(held) for held in _held(plan, store) if held is not None))
+    return plan, _pulled(plan, task.rows(Lookup(plan.keys, windowed=plan.source.window is not None)))
 
 
 def _pulled(plan: PullPlan, rows: Iterator[Entry | None]) -> Iterator[Row]:
@@ -53,15 +45,6 @@ def _pulled(plan: PullPlan, rows: Iterator[Entry | None]) -> Iterator[Row]:
         if plan.predicate is None or _holds(plan, key, row):
             yield plan.projection(key, row, _ignore)
             sent += 1
-
-
-def _held(plan: PullPlan, store: RocksStore) -> Iterator[Any]:
-    """Yield what is kept of the rows that may be meant; those of a windowed key in the order of their windows."""
-    if plan.keys is None:
-        return store.scan()
-    if plan.source.window is None:
-        return map(store.committed_value, plan.keys)
-    return chain.from_iterable(map(store.committed_prefix, plan.keys))
 
 
 def _holds(plan: PullPlan, key: Row, row: Row) -> bool:

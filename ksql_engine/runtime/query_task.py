@@ -65,6 +65,7 @@ class QueryTask:
         self.parts = parts
         self.error: str | None = None
         self.processed = 0
+        self.cpu_s = 0.0
         self._include_rows = flag(settings.properties, INCLUDE_ROWS, False)
         self._settings, self._broker, self._formats = settings, broker, formats
         self.state = open_state()
@@ -180,6 +181,7 @@ class QueryTask:
         sink.flush()
         self.state.commit(feed.positions)
         self.processed += len(messages)
+        self.cpu_s = time.thread_time()
 
     def _show_offsets(self, feed: InputFeed, changed: bool) -> None:
         self._dirty_offsets = self._dirty_offsets or changed

@@ -12,7 +12,8 @@ class EngineSettings:
     """What the engine needs to know about its surroundings. `kafka` holds further client properties (security).
 
     `properties` are ksqlDB's own server properties; a request may set them for itself. `users` are passwords
-    by name; without any the API is open.
+    by name; without any the API is open. `workers` is the number of processes that run persistent queries; with 0
+    the server's own does.
     """
 
     bootstrap: str
@@ -24,6 +25,7 @@ class EngineSettings:
     auto_offset_reset: str = "earliest"
     service_id: str = "default_"
     max_push_queries: int = 100
+    workers: int = 0
     kafka: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from ksql_engine.functions.registry import FunctionRegistry
 from ksql_engine.plan.metastore import QueryInfo
 from ksql_engine.plan.model import Schema, Source
 from ksql_engine.runtime.engine import Engine
-from ksql_engine.runtime.query_task import QueryTask
+from ksql_engine.runtime.runner import RunningQuery
 from ksql_engine.runtime.topics import TopicInfo
 from ksql_engine.types import SqlType
 
@@ -87,7 +87,7 @@ def query_json(engine: Engine, info: QueryInfo) -> dict[str, Any]:
     }
 
 
-def _state(task: QueryTask | None) -> str:
+def _state(task: RunningQuery | None) -> str:
     return task.status if task is not None else "NOT_RUNNING"
 
 

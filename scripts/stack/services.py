@@ -165,6 +165,7 @@ def _engine_arguments(settings: Settings) -> tuple[str, ...]:
         *("--host", settings.host, "--port", str(settings.port("ksql"))),
         *("--bootstrap", settings.bootstrap, "--registry-url", settings.registry_url),
         *("--state-dir", str(settings.data_dir / "ksql")),
+        *(() if settings.ksql_workers is None else ("--workers", str(settings.ksql_workers))),
         *(part for name, value in settings.kafka_security.items() for part in ("--kafka-property", f"{name}={value}")),
     )
 

@@ -36,9 +36,10 @@ def free_port() -> int:
 class EngineProcess:
     """`python -m ksql_engine` with a state folder; can be killed and started again."""
 
-    def __init__(self, bootstrap: str, registry_url: str, folder: Path) -> None:
+    def __init__(self, bootstrap: str, registry_url: str, folder: Path, *more: str) -> None:
         self.bootstrap, self.registry_url, self.folder = bootstrap, registry_url, folder
         self.port = free_port()
+        self.more = more
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "engine.log"
 
@@ -61,6 +62,7 @@ class EngineProcess:
             str(self.folder / "state"),
             "--service-id",
             f"t{self.port}_",
+            *self.more,
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -1,0 +1,1 @@
+"""Persistent queries in processes of their own, so that the engine uses all cores."""
