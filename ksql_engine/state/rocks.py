@@ -32,7 +32,7 @@ _CURRENT_FORMAT: Final = b"3"
 _DELETED: Final = object()
 _CLEAN_ENTRIES: Final = 2000
 _SCAN_ENTRIES: Final = 500
-_MEMTABLE_BYTES: Final = 2 * 1024 * 1024
+_MEMTABLE_BYTES: Final = 4 * 1024 * 1024
 
 
 class RocksState:
@@ -248,6 +248,9 @@ def _options(cache: Cache) -> Options:
     options.create_if_missing(True)
     options.set_write_buffer_size(_MEMTABLE_BYTES)
     options.set_max_write_buffer_number(2)
+    # Most keys that are looked for in vain are new: a filter of each table, in memory or on disk, says so at once.
+    options.set_memtable_prefix_bloom_ratio(0.1)
+    options.set_memtable_whole_key_filtering(True)
     options.set_arena_block_size(64 * 1024)
     options.set_max_total_wal_size(8 * 1024 * 1024)
     options.set_max_open_files(64)
@@ -259,6 +262,6 @@ def _options(cache: Cache) -> Options:
     blocks = BlockBasedOptions()
     blocks.set_block_cache(cache)
     blocks.set_bloom_filter(10, False)
-    blocks.set_cache_index_and_filter_blocks(True)
+    blocks.set_cache_index_and_filter_blocks(False)
     options.set_block_based_table_factory(blocks)
     return options
