@@ -14,7 +14,9 @@ from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.state.rocks import Offsets
 
 _POLL_SECONDS = 0.5
-_MAX_BATCH = 2000
+_MAX_BATCH = 5000
+_MAX_BYTES = 4 * 1024 * 1024
+_AT_ONCE = 1000
 _METADATA_SECONDS = 10.0
 
 
@@ -63,11 +65,12 @@ class Feed:
         first = self._consumer.poll(_POLL_SECONDS)
         if first is None:
             return []
-        records = [first]
-        while len(records) < _MAX_BATCH:
-            more = self._consumer.consume(_MAX_BATCH - len(records), timeout=0)
+        records, size = [first], 0
+        while len(records) < _MAX_BATCH and size < _MAX_BYTES:
+            more = self._consumer.consume(_AT_ONCE, timeout=0)
             if more:
                 records += more
+                size += sum(map(len, more))
                 continue
             wait = not_before - time.monotonic()
             if wait <= 0:
