@@ -13,7 +13,7 @@ from ksql_engine.operators.cache import Cache
 from ksql_engine.operators.endpoints import Decode, Headers, Message, decoder
 from ksql_engine.operators.joins import side_operator, stream_table_operators
 from ksql_engine.operators.progress import Current, WindowLinks
-from ksql_engine.operators.result import TableResult, keeping_step
+from ksql_engine.operators.result import TableResult
 from ksql_engine.operators.rowwise import explode_operator, filter_operator, project_operator
 from ksql_engine.operators.sessions import session_operator
 from ksql_engine.operators.stream_joins import stream_join_operators
@@ -35,6 +35,7 @@ from ksql_engine.plan.model import (
     TableJoinStep,
     inputs_of,
 )
+from ksql_engine.plan.shape import keeping_step
 from ksql_engine.state.store import State
 from ksql_engine.types import Row
 

@@ -12,7 +12,8 @@ from ksql_engine.operators.aggregate import groups_store
 from ksql_engine.operators.base import Emit
 from ksql_engine.operators.fold import Fold
 from ksql_engine.operators.table_joins import Joined, rows_store
-from ksql_engine.plan.model import AggregateStep, ProjectStep, QueryPlan, TableJoinStep
+from ksql_engine.plan.model import AggregateStep, ProjectStep, QueryPlan
+from ksql_engine.plan.shape import keeping_step
 from ksql_engine.state.store import State, Store
 from ksql_engine.types import Row
 
@@ -23,16 +24,6 @@ _FIRST: Final = "{}-1"
 
 Entry = tuple[Row, Row, int]
 """A row as it is kept: key, value, time (ms since the epoch)."""
-
-
-def keeping_step(plan: QueryPlan) -> AggregateStep | TableJoinStep | None:
-    """Return the step whose state has the rows of a query's result; None when they need a store of their own."""
-    if not isinstance(plan.step, ProjectStep) or plan.step.key is not None:
-        return None
-    step = plan.step.input
-    if isinstance(step, TableJoinStep) or (isinstance(step, AggregateStep) and step.windowing is None):
-        return step
-    return None
 
 
 def kept_rows(plan: QueryPlan) -> tuple[str, Callable[[Any], Entry | None]]:

@@ -6,6 +6,7 @@ from ksql_engine.errors import StatementError
 from ksql_engine.plan.model import (
     AggregateStep,
     ForeignJoinStep,
+    ProjectStep,
     QueryPlan,
     SourceStep,
     Step,
@@ -41,10 +42,25 @@ def _join(step: Step) -> str | None:
     return f"foreign-key join {step.kind} on {step.text}" if isinstance(step, ForeignJoinStep) else None
 
 
+def keeping_step(plan: QueryPlan) -> AggregateStep | TableJoinStep | None:
+    """Return the step whose state has the rows of a query's result; None when they need a store of their own."""
+    if not isinstance(plan.step, ProjectStep) or plan.step.key is not None:
+        return None
+    step = plan.step.input
+    if isinstance(step, TableJoinStep) or (isinstance(step, AggregateStep) and step.windowing is None):
+        return step
+    return None
+
+
 def check_shape(name: str, old: QueryPlan, new: QueryPlan) -> None:
     """Raise StatementError when `new` cannot go on with the state of `old`."""
     before, after = shape(old.step), shape(new.step)
     if before == after:
+        if keeping_step(old) is not None and keeping_step(new) is None:
+            raise StatementError(
+                f"Cannot replace query of `{name}`: it keeps no rows but those of its join or aggregation, to which no "
+                f"condition can be added. Drop it and create it again."
+            )
         return
     changed = [part for part in before if part not in after] or [part for part in after if part not in before]
     raise StatementError(

@@ -118,3 +118,10 @@ def test_the_shape_of_a_join_must_stay() -> None:
     other = Query(STREAMS.replace("WITHIN 1", "WITHIN 2"))
     with pytest.raises(StatementError, match="stream-stream join FULL within"):
         check_shape("O", query.plan, other.plan)
+
+
+def test_a_join_that_keeps_no_rows_of_its_own_takes_no_condition() -> None:
+    plain, filtered = Query(TABLES), Query(TABLES.replace(";", " WHERE v > 1;"))
+    check_shape("O", filtered.plan, plain.plan)
+    with pytest.raises(StatementError, match="to which no condition can be added"):
+        check_shape("O", plain.plan, filtered.plan)
