@@ -92,10 +92,10 @@ def read_and_decode(settings: Settings, topic: Topic, count: int) -> float:
     return seconds
 
 
-def groups_of_queries(admin: AdminClient) -> list[str]:
-    """The consumer groups in which the engine's queries show their offsets."""
+def groups_of_queries(admin: AdminClient, prefix: str) -> list[str]:
+    """The consumer groups in which queries whose id starts with `prefix` show their offsets."""
     found = admin.list_consumer_groups().result(10).valid or ()
-    return [group.group_id for group in found if group.group_id.startswith(GROUP_PREFIX)]
+    return [group.group_id for group in found if group.group_id.startswith(GROUP_PREFIX + prefix)]
 
 
 def lag(admin: AdminClient, consumer: Consumer, groups: list[str]) -> int:
@@ -109,14 +109,14 @@ def lag(admin: AdminClient, consumer: Consumer, groups: list[str]) -> int:
     return behind
 
 
-def wait_until_taken_in(settings: Settings, queries: int, within_s: float) -> None:
-    """Wait until every query has committed the end of every topic that it reads."""
+def wait_until_taken_in(settings: Settings, queries: int, within_s: float, prefix: str = "") -> None:
+    """Wait until all queries, those whose id starts with `prefix`, have committed the end of every topic they read."""
     admin = AdminClient({**settings.kafka_client})
     consumer = Consumer({**settings.kafka_client, "group.id": "ends", "enable.auto.commit": False})
     deadline, calm = time.monotonic() + within_s, 0
     while calm < 2:
         time.sleep(ASK_EVERY_S)
-        groups = groups_of_queries(admin)
+        groups = groups_of_queries(admin, prefix)
         behind = lag(admin, consumer, groups)
         calm = calm + 1 if behind == 0 and len(groups) == queries else 0
         if time.monotonic() > deadline:
@@ -152,7 +152,7 @@ def main() -> None:
     with loaded_broker(chain(newcomers, events(args.orders, args.customers, rng)), args.workers) as lab:
         plain_s = read_and_decode(lab.settings, ORDER_PLACED, args.orders)
         print(f"consume and decode alone: {args.orders / plain_s:,.0f} orders/s")
-        lab.up(["ksql"], print)
+        lab.up(["ksql"], print, bootstrap=False)
         started = time.perf_counter()
         apply_ksql(lab.settings, MARKETING)
         queries = sum(each.is_query for each in read_statements(KSQL_DIR / MARKETING.name))
