@@ -80,8 +80,9 @@ def measure_latency(
     while len(found.seconds) < len(orders) and time.monotonic() - quiet_since < PATIENCE_S:
         for record in consumer.consume(500, 0.05):
             quiet_since = time.monotonic()
-            if record.error() is None and record.value() is not None:
-                found.seen((record.key() or b"").decode(), json.loads(record.value()))
+            value = record.value()
+            if record.error() is None and value is not None:
+                found.seen((record.key() or b"").decode(), json.loads(value))
     sending.join()
     consumer.close()
     return found

@@ -6,6 +6,7 @@ de-duplication; without it both write one row per order. Quix Streams is install
 
 import argparse
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
-from benchmarks.ksql import loaded_broker, wait_until_taken_in
+from benchmarks.ksql import events, loaded_broker, wait_until_taken_in
 from contracts.marketing import MARKETING, ORDER_PLACED
 from contracts.schemas import load_schema
 from contracts.settings import Settings
@@ -100,7 +101,8 @@ def main() -> None:
     parser.add_argument("--commit-interval-s", type=float, default=0.1, help="of Quix Streams; the engine's is 0.1")
     parser.add_argument("--within", type=float, default=600, help="seconds for each run")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, loaded_broker(args.orders, args.customers, args.seed) as lab:
+    found = events(args.orders, args.customers, random.Random(args.seed))
+    with tempfile.TemporaryDirectory() as folder, loaded_broker(found, workers=1) as lab:
         python = environment(Path(folder))
         lab.up(["ksql"], print, bootstrap=False)
         execute(
