@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message
+from topic_reading import partitions_of, records_from
 
 from contracts.faults import FAULTS, Kind, Outcome
 from contracts.marketing import MARKETING
@@ -48,7 +49,7 @@ def settings(lab_services: Any, tmp_path: Path) -> Settings:
 def before(settings: Settings) -> dict[tuple[str, int], int]:
     """Where each partition of the lab's Avro topics ends before the test."""
     consumer = Consumer({**settings.kafka_client, "group.id": "test"})
-    partitions = [TopicPartition(t.name, p) for t in MARKETING.with_schema() for p in range(t.partitions)]
+    partitions = [place for topic in MARKETING.with_schema() for place in partitions_of(topic)]
     ends = {(p.topic, p.partition): consumer.get_watermark_offsets(p, timeout=10)[1] for p in partitions}
     consumer.close()
     return ends
@@ -56,20 +57,7 @@ def before(settings: Settings) -> dict[tuple[str, int], int]:
 
 def records_after(settings: Settings, before: dict[tuple[str, int], int]) -> dict[Position, Message]:
     """Every record of the lab's Avro topics after `before`, by position."""
-    consumer = Consumer({**settings.kafka_client, "group.id": "test", "enable.partition.eof": True})
-    consumer.assign([TopicPartition(topic, partition, offset) for (topic, partition), offset in before.items()])
-    found: dict[Position, Message] = {}
-    at_end: set[tuple[str, int]] = set()
-    deadline = time.monotonic() + 30
-    while len(at_end) < len(before) and time.monotonic() < deadline:
-        for message in consumer.consume(1000, 0.5):
-            if message.error():
-                at_end.add((message.topic(), message.partition()))
-            else:
-                found[message.topic(), message.partition(), message.offset()] = message
-    consumer.close()
-    assert len(at_end) == len(before)
-    return found
+    return {(m.topic(), m.partition(), m.offset()): m for m in records_from(settings, before)}
 
 
 def entries(settings: Settings) -> dict[Position, Entry]:

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
@@ -18,6 +18,15 @@ def partitions_of(topic: Topic) -> list[TopicPartition]:
 
 def records_of(settings: Settings, *topics: Topic) -> Iterator[Message]:
     """The records of `topics`, each partition in its order."""
+    consumer = Consumer({**settings.kafka_client, "group.id": "beginnings"})
+    places = [place for topic in topics for place in partitions_of(topic)]
+    firsts = {(p.topic, p.partition): consumer.get_watermark_offsets(p, timeout=10)[0] for p in places}
+    consumer.close()
+    yield from records_from(settings, firsts)
+
+
+def records_from(settings: Settings, firsts: Mapping[tuple[str, int], int]) -> Iterator[Message]:
+    """The records from a position of each (topic, partition) on, each partition in its order."""
     consumer = Consumer(
         {
             **settings.kafka_client,
@@ -26,14 +35,12 @@ def records_of(settings: Settings, *topics: Topic) -> Iterator[Message]:
             "enable.partition.eof": True,
         }
     )
-    places = [place for topic in topics for place in partitions_of(topic)]
-    firsts = [consumer.get_watermark_offsets(place, timeout=10)[0] for place in places]
-    consumer.assign([TopicPartition(p.topic, p.partition, first) for p, first in zip(places, firsts, strict=True)])
+    consumer.assign([TopicPartition(topic, partition, first) for (topic, partition), first in firsts.items()])
     at_end: set[tuple[str | None, int | None]] = set()
     deadline = time.monotonic() + READ_WITHIN_S
     try:
-        while len(at_end) < len(places):
-            assert time.monotonic() < deadline, f"not read within {READ_WITHIN_S:g} s: {topics}"
+        while len(at_end) < len(firsts):
+            assert time.monotonic() < deadline, f"not read within {READ_WITHIN_S:g} s: {sorted(firsts)}"
             for message in consumer.consume(5_000, 0.05):
                 if message.error():
                     at_end.add((message.topic(), message.partition()))
