@@ -44,8 +44,9 @@ def make_consumer(settings: EngineSettings, group_id: str) -> Consumer:
             "fetch.wait.max.ms": 500,
             "fetch.error.backoff.ms": 100,
             "fetch.message.max.bytes": 512 * 1024,
-            "queued.min.messages": 2000,
-            "queued.max.messages.kbytes": 2048,
+            "queued.min.messages": 5000,
+            "fetch.queue.backoff.ms": 10,
+            "queued.max.messages.kbytes": 4096,
             "allow.auto.create.topics": False,
         }
     )
