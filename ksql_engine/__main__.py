@@ -36,7 +36,7 @@ def read_settings(arguments: list[str]) -> EngineSettings:
     add("--bootstrap", "127.0.0.1:9092", "Kafka's bootstrap servers")
     add("--registry-url", None, "schema registry, Confluent-compatible API")
     add("--state-dir", ".ksql-state", "folder for state and definitions")
-    add("--commit-interval-ms", "100", "longest time between commits under load, in ms")
+    add("--commit-interval-ms", "2000", "longest time between commits of a query that is behind, in ms")
     add("--auto-offset-reset", "earliest", "where new queries begin: earliest or latest")
     add("--service-id", "default_", "prefix of internal names")
     parser.add_argument(

@@ -44,9 +44,13 @@ class TopicAdmin(Protocol):
 
 
 class InputFeed(Protocol):
-    """The records of some topics. `positions` are the next offsets after the last batch, where they are known."""
+    """The records of some topics. `positions` are the next offsets after the last batch, where they are known.
+
+    `behind` tells whether the last batch was full, so that more has certainly arrived.
+    """
 
     positions: Offsets
+    behind: bool
 
     def start(self, offsets: Offsets, from_latest: Sequence[str]) -> None:
         """Begin at `offsets`; elsewhere at the end for topics in `from_latest`, else at the start."""
@@ -54,8 +58,8 @@ class InputFeed(Protocol):
     def ends(self) -> Offsets:
         """Return the offset after the last record of each partition, as of now."""
 
-    def batch(self, not_before: float) -> list[Message]:
-        """Return what has arrived, waiting a little for the first; gather until `not_before` (monotonic)."""
+    def batch(self, wait: float, not_before: float) -> list[Message]:
+        """Return what has arrived, waiting `wait` seconds for the first; gather until `not_before` (monotonic)."""
 
     def show_offsets(self) -> None:
         """Make the positions visible to tools."""

@@ -59,7 +59,7 @@ def make_producer(settings: EngineSettings, on_error: Any) -> Producer:
             **_common(settings),
             "enable.idempotence": True,
             "acks": "all",
-            "linger.ms": 5,
+            "linger.ms": 100,
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 50_000,
             "queue.buffering.max.kbytes": 16 * 1024,

@@ -13,7 +13,6 @@ from ksql_engine.runtime.clients import make_consumer, to_message
 from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.state.rocks import Offsets
 
-_POLL_SECONDS = 0.5
 _MAX_BATCH = 5000
 _MAX_BYTES = 4 * 1024 * 1024
 _AT_ONCE = 1000
@@ -21,11 +20,15 @@ _METADATA_SECONDS = 10.0
 
 
 class Feed:
-    """A consumer with partitions assigned by hand. `positions` are the next offsets after the last batch."""
+    """A consumer with partitions assigned by hand. `positions` are the next offsets after the last batch.
+
+    `behind` tells whether the last batch was full.
+    """
 
     def __init__(self, settings: EngineSettings, group_id: str, topics: Sequence[str]) -> None:
         """Prepare to read `topics`; `start` begins."""
         self.positions: Offsets = {}
+        self.behind = False
         self._topics = topics
         self._consumer: Consumer = make_consumer(settings, group_id)
 
@@ -60,9 +63,10 @@ class Feed:
             found[place.topic, place.partition] = last
         return found
 
-    def batch(self, not_before: float) -> list[Message]:
-        """Return what has arrived, waiting a little for the first record; gather until `not_before` (monotonic)."""
-        first = self._consumer.poll(_POLL_SECONDS)
+    def batch(self, wait: float, not_before: float) -> list[Message]:
+        """Return what has arrived, waiting `wait` seconds for the first; gather until `not_before` (monotonic)."""
+        self.behind = False
+        first = self._consumer.poll(wait)
         if first is None:
             return []
         records, size = [first], 0
@@ -72,12 +76,14 @@ class Feed:
                 records += more
                 size += sum(map(len, more))
                 continue
-            wait = not_before - time.monotonic()
-            if wait <= 0:
+            rest = not_before - time.monotonic()
+            if rest <= 0:
                 break
-            one = self._consumer.poll(wait)
+            one = self._consumer.poll(rest)
             if one is not None:
                 records.append(one)
+        else:
+            self.behind = True
         messages = [message for message in map(to_message, records) if message is not None]
         # In a batch a partition's records are in their order: the last one's offset stays.
         self.positions.update({(message.topic, message.partition): message.offset + 1 for message in messages})

@@ -16,6 +16,7 @@ from ksql_engine.runtime.broker import InputFeed
 from ksql_engine.runtime.engine import describe_failure
 
 _LOG = logging.getLogger(__name__)
+POLL_SECONDS: Final = 0.5
 _QUEUE_ITEMS: Final = 1000
 _START_SECONDS: Final = 10.0
 _PUT_SECONDS: Final = 0.2

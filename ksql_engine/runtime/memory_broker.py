@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from ksql_engine.errors import NotReadyError, StatementError
 from ksql_engine.operators.endpoints import Message
@@ -13,8 +12,6 @@ from ksql_engine.runtime.feed import in_time_order
 from ksql_engine.runtime.partitioner import partition_of
 from ksql_engine.runtime.topics import TopicInfo
 from ksql_engine.state.rocks import Offsets
-
-_WAIT_SECONDS: Final = 0.5
 
 
 class MemoryTopics:
@@ -101,6 +98,7 @@ class _MemoryFeed:
 
     def __init__(self, topics: MemoryTopics, names: Sequence[str]) -> None:
         self.positions: Offsets = {}
+        self.behind = False
         self._topics, self._names = topics, names
 
     def start(self, offsets: Offsets, from_latest: Sequence[str]) -> None:
@@ -112,8 +110,8 @@ class _MemoryFeed:
     def ends(self) -> Offsets:
         return self._topics.ends(self._names)
 
-    def batch(self, not_before: float) -> list[Message]:
-        messages = self._topics.after(self.positions, _WAIT_SECONDS)
+    def batch(self, wait: float, not_before: float) -> list[Message]:
+        messages = self._topics.after(self.positions, wait)
         for message in messages:
             self.positions[message.topic, message.partition] = message.offset + 1
         return in_time_order(messages)

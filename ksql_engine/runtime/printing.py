@@ -15,7 +15,7 @@ from ksql_engine.formats.avro_json import from_avro
 from ksql_engine.formats.base import SchemaRegistry
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.runtime.engine import Engine
-from ksql_engine.runtime.live import Live
+from ksql_engine.runtime.live import POLL_SECONDS, Live
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NUMBERS: Final = {4: ("KAFKA_INT", struct.Struct(">i")), 8: ("KAFKA_BIGINT", struct.Struct(">q"))}
@@ -43,7 +43,7 @@ class TopicPrint(Live):
         try:
             self._begin(feed, self._from_latest)
             while not self._finished():
-                for message in feed.batch(0.0):
+                for message in feed.batch(POLL_SECONDS, 0.0):
                     self._show(message)
                     if self._finished():
                         return

@@ -17,7 +17,7 @@ from ksql_engine.plan.model import TABLE, QueryPlan, sources_of
 from ksql_engine.plan.queries import plan_query
 from ksql_engine.runtime.broker import InputFeed
 from ksql_engine.runtime.engine import Engine
-from ksql_engine.runtime.live import Live
+from ksql_engine.runtime.live import POLL_SECONDS, Live
 from ksql_engine.runtime.printing import TopicPrint
 from ksql_engine.state.rocks import Offsets
 from ksql_engine.state.store import MemoryState
@@ -55,7 +55,7 @@ class PushQuery(Live):
             self._begin(feed, self._from_latest)
             ends = feed.ends() if self._until_end else None
             while not self._finished() and not _at_end(feed, ends) and self._sources_exist():
-                for message in feed.batch(0.0):
+                for message in feed.batch(POLL_SECONDS, 0.0):
                     pipeline.process(message)
                     if self._finished():
                         return

@@ -22,6 +22,7 @@ from ksql_engine.operators.pipeline import Outputs, Pipeline
 from ksql_engine.plan.config import flag
 from ksql_engine.plan.model import QueryPlan, Source, sources_of
 from ksql_engine.runtime.broker import Broker, InputFeed, OutputSink
+from ksql_engine.runtime.pace import Pace
 from ksql_engine.runtime.processing_log import (
     INCLUDE_ROWS,
     deserialization_entry,
@@ -33,7 +34,8 @@ from ksql_engine.state.rocks import RocksState
 from ksql_engine.types import Row
 
 _LOG = logging.getLogger(__name__)
-_FIRST_GAP: Final = 0.01
+_SOON_SECONDS: Final = 0.005
+_IDLE_SECONDS: Final = 0.5
 _SHOW_OFFSETS_SECONDS: Final = 1.0
 _MAX_BACKOFF: Final = 5.0
 
@@ -163,24 +165,30 @@ class QueryTask:
             self.state.commit(feed.positions)
 
     def _loop(self, feed: InputFeed, pipeline: Pipeline, sink: OutputSink) -> None:
-        pace = _Pace(self._settings.commit_interval_ms / 1000)
+        pace = Pace(self._settings.commit_interval_ms / 1000)
+        in_hand: list[int] = []
         while not self._stop.is_set():
             if not self._running.is_set():
                 feed.show_offsets()
                 self._running.wait()
-            messages = feed.batch(pace.next_commit)
+            messages = feed.batch(_SOON_SECONDS if in_hand else _IDLE_SECONDS, pace.next_commit)
+            for message in messages:
+                pipeline.process(message)
             if messages:
-                self._commit(messages, feed, pipeline, sink)
-                pace.committed()
+                in_hand.append(len(messages))
+            more = feed.behind and self._running.is_set() and not self._stop.is_set()
+            if in_hand and not (more and pace.can_wait(len(in_hand))):
+                self._commit(feed, pipeline, sink, pace)
+                self.processed += sum(in_hand)
+                in_hand = []
             self._show_offsets(feed, bool(messages))
 
-    def _commit(self, messages: list[Message], feed: InputFeed, pipeline: Pipeline, sink: OutputSink) -> None:
-        for message in messages:
-            pipeline.process(message)
+    def _commit(self, feed: InputFeed, pipeline: Pipeline, sink: OutputSink, pace: Pace) -> None:
         pipeline.flush()
+        pace.committing()
         sink.flush()
         self.state.commit(feed.positions)
-        self.processed += len(messages)
+        pace.committed()
         self.cpu_s = time.thread_time()
 
     def _show_offsets(self, feed: InputFeed, changed: bool) -> None:
@@ -215,24 +223,3 @@ def _kept(_key: Row, _value: Row | None, _time_ms: int) -> None:
 
 def _no_session(*_args: object) -> NoReturn:
     raise NotReadyError("no session is open")
-
-
-class _Pace:
-    """When the next commit may be: at once after a quiet time, further and further apart under load.
-
-    So a single event passes without waiting, and a busy query commits once in `interval` seconds.
-    """
-
-    def __init__(self, interval: float) -> None:
-        self._interval = interval
-        self._gap = 0.0
-        self._last = 0.0
-        self.next_commit = 0.0
-
-    def committed(self) -> None:
-        """Note a commit that just ended."""
-        now = time.monotonic()
-        quiet = now - self._last > 2 * self._interval
-        self._gap = min(_FIRST_GAP if quiet else max(self._gap * 2, _FIRST_GAP), self._interval)
-        self._last = now
-        self.next_commit = now + self._gap

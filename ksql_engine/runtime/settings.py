@@ -21,7 +21,7 @@ class EngineSettings:
     registry_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8088
-    commit_interval_ms: int = 100
+    commit_interval_ms: int = 2000
     auto_offset_reset: str = "earliest"
     service_id: str = "default_"
     max_push_queries: int = 100
