@@ -22,6 +22,7 @@ from ksql_engine.server import statements
 from ksql_engine.server.auth import BasicAuth
 from ksql_engine.server.inserts import answer_inserts
 from ksql_engine.server.monitoring import Monitoring
+from ksql_engine.server.session_properties import request_properties
 from ksql_engine.server.statements import FailedStatement, StatementRunner
 from ksql_engine.server.streaming import answer_query, answer_query_stream
 
@@ -141,7 +142,8 @@ class _Api:
         if not isinstance(given, dict) or not isinstance(variables, dict):
             raise BadRequestError(f"Invalid JSON in request: '{name}' must be an object")
         server = self._engine.settings.properties
-        return statements.Request(dict(given), {key: str(value) for key, value in variables.items()}, server)
+        properties = request_properties(given, server)
+        return statements.Request(properties, {key: str(value) for key, value in variables.items()}, server)
 
 
 async def _body(request: Request) -> bytes:

@@ -12,27 +12,10 @@ from starlette.routing import Route
 
 from ksql_engine.errors import BadRequestError, NotFoundError
 from ksql_engine.runtime.engine import Engine
+from ksql_engine.server.session_properties import PropertyError, UnknownPropertyError, check_allowed, resolve
 from ksql_engine.server.statements import StatementRunner
 
 VERSION: Final = "0.29.0"
-_KNOWN_PREFIXES: Final = ("ksql.", "consumer.", "producer.", "confluent.")
-_KNOWN: Final = frozenset(
-    {
-        "auto.offset.reset",
-        "cache.max.bytes.buffering",
-        "commit.interval.ms",
-        "default.deserialization.exception.handler",
-        "default.production.exception.handler",
-        "default.timestamp.extractor",
-        "max.task.idle.ms",
-        "num.standby.replicas",
-        "num.stream.threads",
-        "processing.guarantee",
-        "replication.factor",
-        "statestore.cache.max.bytes",
-        "topology.optimization",
-    }
-)
 
 
 class Monitoring:
@@ -99,10 +82,13 @@ class Monitoring:
 
     async def _is_valid_property(self, request: Request) -> Response:
         name = request.path_params["name"]
-        plain = name.removeprefix("ksql.streams.")
-        if plain in _KNOWN or plain.startswith(_KNOWN_PREFIXES):
-            return JSONResponse(True)
-        raise BadRequestError(f"Not recognizable as ksql, streams, consumer, or producer property: '{name}'")
+        try:
+            check_allowed([name], self._engine.settings.properties)
+        except PropertyError as error:
+            raise BadRequestError(str(error)) from error
+        if resolve(name) is None:
+            raise BadRequestError(str(UnknownPropertyError(name)))
+        return JSONResponse(True)
 
     async def _metadata(self, _request: Request) -> Response:
         return JSONResponse({"version": VERSION, "clusterId": self._cluster()})

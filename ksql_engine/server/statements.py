@@ -47,6 +47,7 @@ from ksql_engine.runtime.insert import insert_values
 from ksql_engine.server import entities
 from ksql_engine.server.definitions import alter_source, assert_schema, assert_topic
 from ksql_engine.server.entities import Entity
+from ksql_engine.server.session_properties import check_set, plain_name
 
 _KEPT_STATUSES: Final = 1000
 
@@ -68,18 +69,14 @@ class FailedStatement(KsqlError):
 class Request:
     """One request's session: properties and variables live as long as it. `server` are the server's properties."""
 
-    properties: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     server: Mapping[str, str] = field(default_factory=dict)
 
-    def property(self, name: str) -> Any:
-        """Return a property set under its name with or without the `ksql.streams.` prefix."""
-        return self.properties.get(name, self.properties.get(f"ksql.streams.{name}"))
-
     def plain(self) -> dict[str, str]:
-        """Return all properties without the prefix, as text; those of the request go before the server's."""
-        held = {**self.server, **self.properties}
-        return {name.removeprefix("ksql.streams."): str(value) for name, value in held.items()}
+        """Return all properties without prefixes; those of the request go before the server's."""
+        server = {plain_name(name): value for name, value in self.server.items()}
+        return server | {plain_name(name): value for name, value in self.properties.items()}
 
 
 class StatementRunner:
@@ -324,6 +321,7 @@ class StatementRunner:
         return entities.plan_description(statement.text, inner.text, plan.schema, plan.sources, sinks)
 
     def _set(self, statement: SetProperty, request: Request) -> Entity | None:
+        check_set(statement.name, statement.value, request.server)
         if statement.value is None:
             request.properties.pop(statement.name, None)
         else:
