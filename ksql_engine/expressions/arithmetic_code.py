@@ -63,6 +63,8 @@ def _doubles(writer: CodeWriter, op: str, left: Code, right: Code) -> Code:
         return Code(f"{writer.constant(remainder_doubles)}({a}, {b})", DOUBLE, maybe_null=False)
     if op != "/":
         return Code(f"({a} {op} {b})", DOUBLE, maybe_null=False)
+    if right.text.isdigit() and right.text.strip("0"):
+        return Code(f"({a} / {b})", DOUBLE, maybe_null=False)
     by_zero = writer.constant(divide_doubles)
     if not left.simple:
         return Code(f"{by_zero}({a}, {b})", DOUBLE, maybe_null=False)

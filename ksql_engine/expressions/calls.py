@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ksql_engine.dialect import ast
 from ksql_engine.errors import EvaluationError, ExpressionTypeError
 from ksql_engine.expressions.code import Code
+from ksql_engine.expressions.inline import inline_code
 from ksql_engine.expressions.java_maps import visited
 from ksql_engine.functions.signature import GENERICS, Match, bind, filled, lambda_argument
-from ksql_engine.types import BYTES, NULL, SqlType
+from ksql_engine.types import NULL, SqlType
 
 if TYPE_CHECKING:
     from ksql_engine.expressions.compiler import Compiler
@@ -23,26 +24,13 @@ def call_code(compiler: Compiler, expr: ast.Call) -> Code:
     args = [compiler.code(arg) for arg in expr.args]
     found = compiler.functions.resolve(expr.name, [arg.type for arg in args])
     given = arguments(compiler, args, found)
-    inline = _INLINE.get(expr.name)
-    if inline is not None and found.returns != BYTES:
-        return inline(given, found.returns)
+    inline = inline_code(compiler, expr, given, found.returns)
+    if inline is not None:
+        return inline
     call = compiler.constant(found.call)
     if found.overload.nulls:
         return Code(f"{call}({', '.join(arg.text for arg in given)})", found.returns)
     return compiler.unless_null(call, given, found.returns)
-
-
-def _concat(args: Sequence[Code], kind: SqlType) -> Code:
-    parts = [f"({arg.text} or '')" if arg.maybe_null else arg.text for arg in args]
-    return Code(f"({' + '.join(parts)})" if parts else "''", kind, maybe_null=False, safe=True)
-
-
-def _itself(args: Sequence[Code], kind: SqlType) -> Code:
-    return Code(args[0].text, kind, args[0].maybe_null, args[0].simple, args[0].safe)
-
-
-_INLINE: Final = {"CONCAT": _concat, "AS_VALUE": _itself}
-"""Functions that are operators in Python; their arguments do not raise."""
 
 
 def table_call_code(compiler: Compiler, expr: ast.Call) -> Code:

@@ -90,8 +90,8 @@ def _from_text(target: SqlType) -> Cast | None:
     if target.base == "DECIMAL":
         return lambda value: fit_decimal(_parse_decimal(value), target.precision, target.scale)
     readers: dict[str, Cast] = {
-        "INTEGER": lambda value: _bounded(value, 31),
-        "BIGINT": lambda value: _bounded(value, 63),
+        "INTEGER": _whole(31),
+        "BIGINT": _whole(63),
         "DOUBLE": _parse_double,
         "BOOLEAN": boolean_of,
         "TIMESTAMP": times.timestamp_of,
@@ -101,14 +101,19 @@ def _from_text(target: SqlType) -> Cast | None:
     return readers.get(target.base)
 
 
-def _bounded(text: str, bits: int) -> int:
-    try:
-        value = int(text.strip()) if "_" not in text else None
-    except ValueError:
-        value = None
-    if value is None or not -(2**bits) <= value < 2**bits:
-        raise EvaluationError(f'For input string: "{text}"')
-    return value
+def _whole(bits: int) -> Cast:
+    low, high = -(2**bits), 2**bits - 1
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = high + 1
+        if not low <= value <= high or "_" in text:
+            raise EvaluationError(f'For input string: "{text}"')
+        return value
+
+    return read
 
 
 def _parse_double(text: str) -> float:

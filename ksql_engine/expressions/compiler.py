@@ -7,12 +7,13 @@ Everything else that meets a null operand raises, which makes the whole expressi
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ksql_engine.dialect import ast
 from ksql_engine.dialect.text import expression_text
-from ksql_engine.errors import ExpressionTypeError, StatementError
+from ksql_engine.errors import EvaluationError, ExpressionTypeError, StatementError
 from ksql_engine.expressions import predicates
 from ksql_engine.expressions.arithmetic_code import arithmetic_code, negated
 from ksql_engine.expressions.calls import call_code
@@ -243,10 +244,10 @@ class Compiler(CodeWriter):
         operand = self.code(expr.operand)
         if NULL in (operand.type, expr.type) or operand.type == expr.type:
             return Code(operand.text, expr.type, operand.maybe_null, operand.simple, operand.safe)
-        cast = self.constant(caster(operand.type, expr.type))
-        if not operand.maybe_null:
-            return Code(f"{cast}({operand.text})", expr.type, maybe_null=False)
-        return self.unless_null(cast, [operand], expr.type)
+        if isinstance(expr.operand, ast.Literal):
+            with suppress(EvaluationError):  # a cast that fails is to fail where the expression is used
+                return self._literal(ast.Literal(caster(operand.type, expr.type)(expr.operand.value), expr.type))
+        return self.cast(operand, expr.type)
 
     def _array(self, expr: ast.ArrayLiteral) -> Code:
         if not expr.items:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ksql_engine.expressions.casts import caster
@@ -95,12 +96,17 @@ class CodeWriter:
         """Return the code of the same value as `target`."""
         if code.type == target or NULL in (code.type, target):
             return Code(code.text, target, code.maybe_null, code.simple, code.safe)
-        if {code.type.base, target.base} <= {"INTEGER", "BIGINT"} and target.base == "BIGINT":
+        return self.cast(code, target)
+
+    def cast(self, code: Code, target: SqlType) -> Code:
+        """Return the code of a value cast to `target`. Raises ExpressionCodeError when there is no such cast."""
+        if (code.type.base, target.base) == ("INTEGER", "BIGINT"):
             return Code(code.text, target, code.maybe_null, code.simple, code.safe)
-        cast = caster(code.type, target)
+        call = self.constant(caster(code.type, target))
+        safe = code.quiet and code.type.base in ("INTEGER", "BIGINT") and target.base in ("STRING", "DOUBLE")
         if not code.maybe_null:
-            return Code(f"{self.constant(cast)}({code.text})", target, maybe_null=False)
-        return self.unless_null(self.constant(cast), [code], target)
+            return Code(f"{call}({code.text})", target, maybe_null=False, safe=safe)
+        return replace(self.unless_null(call, [code], target), safe=safe)
 
     def in_scope(self, names: dict[str, Code]) -> dict[str, Code]:
         """Add lambda parameters and return those of before, for `leave`."""

@@ -14,6 +14,8 @@ from ksql_engine.functions.signature import Overload, ScalarFunction
 from ksql_engine.types import SqlType, decimal_type
 
 _HALF: Final = Decimal("0.5")
+_FEW: Final = 9
+_EXACT: Final = 1e13
 
 
 def _round_double(value: float) -> int:
@@ -24,6 +26,13 @@ def _round_double(value: float) -> int:
 
 def _round_places(value: float, places: int) -> float:
     """Round half up (towards plus infinity) at the decimal text of the double."""
+    if 0 <= places <= _FEW:
+        scale: int = 10**places
+        scaled = value * scale
+        if -_EXACT < scaled < _EXACT:
+            below = math.floor(scaled)
+            # The half as a double: text of up to 15 digits is the text of the double it is read as.
+            return (below + (value >= (below + below + 1) / (scale + scale))) / scale
     if math.isnan(value) or math.isinf(value):
         return value
     exact = CONTEXT.scaleb(Decimal(repr(value)), places)
