@@ -16,6 +16,7 @@ import fastavro
 from ksql_engine.errors import DeserializationError, SchemaNotFoundError, SerializationError
 from ksql_engine.formats.avro_code import RowReader, record_writer, row_reader
 from ksql_engine.formats.avro_types import inlined, is_map_entry
+from ksql_engine.formats.avro_unions import union_conversion, with_union_records
 from ksql_engine.formats.avro_values import avro_value, record_value, without_null
 from ksql_engine.formats.base import Reader, SchemaRegistry, Writer
 from ksql_engine.formats.coerce import exact_decimal
@@ -39,7 +40,7 @@ def avro_reader(columns: Sequence[Column], wrapped: bool, registry: SchemaRegist
         except SchemaNotFoundError as error:
             raise DeserializationError(f"Error retrieving Avro schema for id {schema_id}: {error}") from error
         kind = SqlType("STRUCT", fields=tuple((column.name, column.type) for column in columns))
-        parsed = fastavro.parse_schema(_without_times(schema))
+        parsed = fastavro.parse_schema(with_union_records(_without_times(schema)))
         whole = inlined(schema)
         readers[schema_id] = conversion(whole, kind) if wrapped else conversion(whole, columns[0].type)
         schemas[schema_id] = parsed
@@ -92,6 +93,8 @@ def _without_times(schema: Any) -> Any:
 def conversion(schema: Any, kind: SqlType) -> Convert:
     """Return the function from a decoded value of `schema` to one of `kind`; it raises DeserializationError."""
     schema = without_null(schema)
+    if isinstance(schema, list):
+        return union_conversion(schema, kind, conversion)
     if kind.base == "STRUCT":
         return _struct_conversion(schema, kind)
     if kind.base == "ARRAY" and kind.item:

@@ -40,7 +40,8 @@ _LOGICAL: Final = {"timestamp-millis": TIMESTAMP, "date": DATE, "time-millis": T
 def column_type(schema: Any, *, upper: bool) -> SqlType:
     """Return the type a column has for `schema`; with `upper` the names of fields are made upper case.
 
-    Raises StatementError for a schema that no type holds: a union of several types, or one that contains itself.
+    A union of several types is a STRUCT with a field for each, as Connect has it. Raises StatementError for a schema
+    that no type holds: one that contains itself, or a union of nothing but null.
     """
     return _type(inlined(schema), upper)
 
@@ -64,14 +65,34 @@ def inlined(schema: Any, known: dict[str, Any] | None = None) -> Any:
 
 def _type(schema: Any, upper: bool) -> SqlType:
     if isinstance(schema, list):
-        branches = [branch for branch in schema if branch != "null"]
-        if len(branches) != 1:
-            raise StatementError("ksqlDB has no type for a union of several types")
-        return _type(branches[0], upper)
+        return _union(schema, upper)
     if isinstance(schema, str):
         return _named(schema)
     kind = schema.get("type")
     return _complex(schema, kind, upper) if isinstance(kind, str) else _type(kind, upper)
+
+
+def _union(schema: list[Any], upper: bool) -> SqlType:
+    branches = [branch for branch in schema if branch != "null"]
+    if not branches:
+        raise StatementError("ksqlDB has no type for the Avro type 'null'")
+    if len(branches) == 1:
+        return _type(branches[0], upper)
+    names = [branch_name(branch).upper() if upper else branch_name(branch) for branch in branches]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise StatementError(f"ksqlDB has no type for a union with several branches called '{double}'")
+    return struct_type(*((name, _type(branch, upper)) for name, branch in zip(names, branches, strict=True)))
+
+
+def branch_name(branch: Any) -> str:
+    """Return the name of the field for a union's branch: its type, or what it is called itself, without namespace."""
+    if isinstance(branch, str):
+        return branch.rpartition(".")[2]
+    kind = branch["type"]
+    if kind in ("record", "enum", "fixed"):
+        return str(branch["name"]).rpartition(".")[2]
+    return kind if isinstance(kind, str) else branch_name(kind)
 
 
 def _complex(schema: Mapping[str, Any], kind: str, upper: bool) -> SqlType:

@@ -70,6 +70,8 @@ def test_precedence_and_forms(text: str, expected: str) -> None:
         ("CREATE STREAM s (a INT) WITH (X=1, X=2);", 1, 36),
         ("DROP STREAM s DELETE;", 1, 15),
         ("SELECT a FROM s WINDOW TUMBLING (SIZE 1 PARSEC) GROUP BY a;", 1, 41),
+        ("SELECT a AT TIME ZONE 'UTC' FROM s;", 1, 10),
+        ("SELECT DATE '2020-01-01' FROM s;", 1, 13),
         ("", 1, 1),
     ],
 )
