@@ -98,6 +98,11 @@ class Pipeline:
             if record is not None:
                 entry(*record)
 
+    def take_late(self) -> int:
+        """Return how often records came too late for a window, since it was asked last."""
+        late, self._current.late = self._current.late, 0
+        return late
+
     def flush(self) -> None:
         """Pass on the rows that caching held back; they have no headers, being of several messages."""
         self.headers = ()

@@ -22,6 +22,8 @@ class Current:
     def __init__(self) -> None:
         """Start before the first record."""
         self.partition = 0
+        self.late = 0
+        """How often a record came too late for a window, counted for each window, as Kafka Streams does."""
 
 
 @dataclass(frozen=True)

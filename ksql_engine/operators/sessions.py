@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ksql_engine.operators.base import Emit
-from ksql_engine.operators.fold import Fold
-from ksql_engine.operators.progress import StreamTime, WindowLinks
+from ksql_engine.operators.fold import Contribution
+from ksql_engine.operators.progress import WindowLinks
+from ksql_engine.operators.windowed import WindowedGroups
 from ksql_engine.plan.model import AggregateStep, Windowing
 from ksql_engine.state.store import State
 from ksql_engine.types import Row
@@ -27,21 +28,10 @@ def session_operator(step: AggregateStep, windowing: Windowing, links: WindowLin
     return _Sessions(step, windowing, links, state, name).process
 
 
-class _Sessions:
+class _Sessions(WindowedGroups):
     """The sessions of all groups: (group, end, start) to the session, and an index of them by end."""
 
-    def __init__(self, step: AggregateStep, windowing: Windowing, links: WindowLinks, state: State, name: str) -> None:
-        self._fold = Fold(step, links.report)
-        self._windowing, self._links = windowing, links
-        self._sessions = state.store(f"{name}-groups")
-        self._index = state.store(f"{name}-index")
-        self._times = StreamTime(state, f"{name}-times", links.current, shared=windowing.repartitioned)
-        self._oldest: dict[int, int] = {}
-
-    def process(self, key: Row, value: Row | None, time: int) -> None:
-        contribution = self._fold.contribution(key, value) if value is not None else None
-        if contribution is None:
-            return
+    def _take(self, contribution: Contribution, time: int) -> None:
         group, args = contribution
         closed = self._times.observe(time) - self._windowing.grace - self._windowing.length
         near = self._near(group, time)
@@ -52,6 +42,8 @@ class _Sessions:
             for session in near:
                 states = self._fold.merge(states, session.states)
             self._replace(group, near, _Session(start, end, self._fold.add(states, args)))
+        else:
+            self._links.current.late += 1
         if self._windowing.final:
             self._emit_closed(closed)
         self._expire()
@@ -59,7 +51,7 @@ class _Sessions:
     def _near(self, group: Row, time: int) -> list[_Session]:
         """Return the group's sessions within the gap of `time`, by their end."""
         gap = self._windowing.length
-        found = self._sessions.scan_range((*group, time - gap), (*group, _FOREVER))
+        found = self._groups.scan_range((*group, time - gap), (*group, _FOREVER))
         return [_Session(*held) for held in found if held[0] <= time + gap]
 
     def _replace(self, group: Row, old: list[_Session], new: _Session) -> None:
@@ -67,14 +59,14 @@ class _Sessions:
         for session in old:
             if session[:2] != new[:2] or session.start != session.end:
                 self._remove(group, session)
-        self._sessions.put((*group, new.end, new.start), tuple(new))
+        self._groups.put((*group, new.end, new.start), tuple(new))
         self._index.put((self._times.task, new.end, new.start, *group), (group, new.start, new.end))
         self._times.hold(new.end)
         if not self._windowing.final:
             self._links.emit((*group, new.start, new.end), self._fold.row(new.states), new.end)
 
     def _remove(self, group: Row, session: _Session) -> None:
-        self._sessions.delete((*group, session.end, session.start))
+        self._groups.delete((*group, session.end, session.start))
         self._index.delete((self._times.task, session.end, session.start, *group))
         if not self._windowing.final:
             self._links.emit((*group, session.start, session.end), None, session.end)
@@ -87,19 +79,13 @@ class _Sessions:
             return
         task = self._times.task
         for group, start, end in self._index.scan_range((task, lower), (task, closed)):
-            states = self._sessions.get((*group, end, start))[2]
+            states = self._groups.get((*group, end, start))[2]
             self._links.emit((*group, start, end), self._fold.row(states), end)
         self._times.close(closed)
 
     def _expire(self) -> None:
         """Drop what is past its retention, which no session is that can still grow."""
-        task = self._times.task
-        oldest = self._times.newest - self._windowing.retention
-        before = self._oldest.get(task, 0)
-        if oldest <= before:
-            return
-        self._oldest[task] = oldest
-        for group, start, end in self._index.scan_range((task, before), (task, oldest)):
-            self._index.delete((task, end, start, *group))
-            self._sessions.delete((*group, end, start))
+        for group, start, end in self._past(self._times.newest - self._windowing.retention):
+            self._index.delete((self._times.task, end, start, *group))
+            self._groups.delete((*group, end, start))
             self._links.forget((*group, start, end))

@@ -27,13 +27,14 @@ class _Buffer:
         self._store, self._retention = store, retention
         self._segment = max(retention // 2, _MIN_SEGMENT)
 
-    def put(self, task: int, key: Row, row: Row, time: int, clock: int) -> None:
-        """Keep a row, unless its time is over by `clock`, the greatest time of this side."""
+    def put(self, task: int, key: Row, row: Row, time: int, clock: int) -> bool:
+        """Keep a row, unless its time is over by `clock`, the greatest time of this side; tell whether it is kept."""
         if time <= clock - self._retention:
-            return
+            return False
         place = (task, time // self._segment, key, time)
         held = self._store.get(place)
         self._store.put(place, (key, time, (*held[2], row) if held is not None else (row,)))
+        return True
 
     def find(self, task: int, key: Row, span: tuple[int, int], clock: int) -> list[tuple[int, tuple[Row, ...]]]:
         """Return (time, rows) of a key within `span`, both ends included, in the order of time."""
@@ -125,7 +126,8 @@ class _StreamJoin:
         task = 0 if self._shared else self._current.partition
         before, own, other = self._advance(task, side, time)
         now = max(own, other)
-        side.own.put(task, key, row, time, own)
+        if not side.own.put(task, key, row, time, own):
+            self._current.late += 1
         if self._waits and now > before:
             self._pass_over(task, before, now)
         first, last = max(0, time - side.back), max(0, time + side.ahead)

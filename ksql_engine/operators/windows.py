@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ksql_engine.operators.base import Emit
-from ksql_engine.operators.fold import Contribution, Fold
-from ksql_engine.operators.progress import NEVER, StreamTime, WindowLinks
+from ksql_engine.operators.fold import Contribution
+from ksql_engine.operators.progress import NEVER, WindowLinks
+from ksql_engine.operators.windowed import WindowedGroups
 from ksql_engine.plan.model import AggregateStep, Windowing
 from ksql_engine.state.store import State
 from ksql_engine.types import Row
@@ -17,26 +18,20 @@ def time_window_operator(
     return _TimeWindows(step, windowing, links, state, name).process
 
 
-class _TimeWindows:
+class _TimeWindows(WindowedGroups):
     """The windows of all groups: (group, start) to (states, greatest time), and an index of them by start."""
 
     def __init__(self, step: AggregateStep, windowing: Windowing, links: WindowLinks, state: State, name: str) -> None:
-        self._fold = Fold(step, links.report)
-        self._windowing, self._links = windowing, links
+        super().__init__(step, windowing, links, state, name)
         self._size, self._advance = windowing.length, windowing.advance
-        self._groups = state.store(f"{name}-groups")
-        self._index = state.store(f"{name}-index")
-        self._times = StreamTime(state, f"{name}-times", links.current, shared=windowing.repartitioned)
-        self._oldest: dict[int, int] = {}
 
-    def process(self, key: Row, value: Row | None, time: int) -> None:
-        contribution = self._fold.contribution(key, value) if value is not None else None
-        if contribution is None:
-            return
+    def _take(self, contribution: Contribution, time: int) -> None:
         closed = self._times.observe(time) - self._windowing.grace
         for start in self._starts(time):
             if start + self._size > closed:
                 self._add(contribution, start, time)
+            else:
+                self._links.current.late += 1
         self._expire()
         if self._windowing.final:
             self._emit_closed(closed)
@@ -62,14 +57,9 @@ class _TimeWindows:
 
     def _expire(self) -> None:
         """Drop what is past its retention; a final result that is not out by then never comes, as in Kafka Streams."""
-        task, final = self._times.task, self._windowing.final
-        oldest = self._times.newest - self._windowing.retention + (0 if final else 1)
-        before = self._oldest.get(task, 0)
-        if oldest <= before:
-            return
-        self._oldest[task] = oldest
-        for group, start in self._index.scan_range((task, before), (task, oldest)):
-            self._index.delete((task, start, *group))
+        oldest = self._times.newest - self._windowing.retention + (0 if self._windowing.final else 1)
+        for group, start in self._past(oldest):
+            self._index.delete((self._times.task, start, *group))
             self._groups.delete((*group, start))
             self._links.forget((*group, start, start + self._size))
 

@@ -67,6 +67,7 @@ class QueryTask:
         self.parts = parts
         self.error: str | None = None
         self.processed = 0
+        self.late = 0
         self.cpu_s = 0.0
         self._include_rows = flag(settings.properties, INCLUDE_ROWS, False)
         self._settings, self._broker, self._formats = settings, broker, formats
@@ -188,6 +189,7 @@ class QueryTask:
         pace.committing()
         sink.flush()
         self.state.commit(feed.positions)
+        self.late += pipeline.take_late()
         pace.committed()
         self.cpu_s = time.thread_time()
 

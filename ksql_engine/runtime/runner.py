@@ -51,6 +51,10 @@ class RunningQuery(Protocol):
     def processed(self) -> int:
         """Committed records since the query's process started."""
 
+    @property
+    def late(self) -> int:
+        """How often committed records came too late for a window, since the query's process started."""
+
     def pause(self) -> None:
         """Stop reading after the batch in hand, keep the state."""
 
@@ -107,6 +111,11 @@ class LocalQuery:
     def processed(self) -> int:
         """Committed records since the query was started."""
         return self.task.processed
+
+    @property
+    def late(self) -> int:
+        """How often committed records came too late for a window, since the query was started."""
+        return self.task.late
 
     @property
     def cpu_s(self) -> float:

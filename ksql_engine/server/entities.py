@@ -109,7 +109,7 @@ def source_description(engine: Engine, source: Source, extended: bool) -> dict[s
         "fields": [_described(field) for field in [*fields_json(source.schema), *_header_fields(source)]],
         "type": source.kind,
         "timestamp": source.time.name if source.time else "",
-        "statistics": "",
+        "statistics": _statistics(engine, source) if extended else "",
         "errorStats": "",
         "extended": extended,
         "keyFormat": source.key_format.name,
@@ -123,6 +123,16 @@ def source_description(engine: Engine, source: Source, extended: bool) -> dict[s
         "clusterStatistics": [],
         "clusterErrorStats": [],
     }
+
+
+def _statistics(engine: Engine, source: Source) -> str:
+    """Return, for each query that writes a source, what it has read since it was started."""
+    running = [(one, engine.tasks.get(one)) for one in engine.metastore.writers(source.name)]
+    return "\n".join(
+        f"{query_id}: consumer-total-messages: {task.processed:>9}   late-records: {task.late:>9}"
+        for query_id, task in running
+        if task is not None
+    )
 
 
 def _header_fields(source: Source) -> list[dict[str, Any]]:

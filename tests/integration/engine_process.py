@@ -7,24 +7,11 @@ import json
 import socket
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
-def eventually(check: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Return what `check` gives once it is true; fail with its last answer after `seconds`."""
-    deadline = time.monotonic() + seconds
-    found: Any = None
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        threading.Event().wait(0.05)
-    raise AssertionError(f"not in {seconds} s; last: {found!r}")
+from tests.waiting import eventually
 
 
 def free_port() -> int:

@@ -8,11 +8,12 @@ import uuid
 from typing import Any
 
 import pytest
-from engine_process import EngineProcess, eventually
+from engine_process import EngineProcess
 from ksqldb import KSQLdbClient
 
 from contracts.settings import Settings
 from scripts import ksql_client
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 ROWS = [{"ID": "a", "N": 1}, {"ID": "a", "N": 2}]

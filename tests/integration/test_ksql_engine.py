@@ -22,7 +22,9 @@ import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from engine_process import EngineProcess, eventually
+from engine_process import EngineProcess
+
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 

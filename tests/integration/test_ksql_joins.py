@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from engine_process import EngineProcess, eventually
+from engine_process import EngineProcess
 from test_ksql_engine import create_topic
+
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 

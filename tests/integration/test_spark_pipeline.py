@@ -37,6 +37,7 @@ from contracts.model import Table, Topic
 from contracts.settings import PROJECT_DIR, Settings
 from scripts.bootstrap.schemas import ensure_schemas
 from scripts.bootstrap.topics import ensure_topics
+from tests.waiting import eventually
 from webapp.commands.events import Event, activation_event, erase_event, order_event, profile_event
 from webapp.commands.publisher import EventPublisher
 
@@ -44,14 +45,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
 
 UP_WITHIN_S, SETTLED_WITHIN_S = 120.0, 120.0
 SOURCES = {BRONZE_PROFILES: CUSTOMER_PROFILE, BRONZE_ORDERS: ORDER_PLACED, BRONZE_ACTIVATIONS: ACTIVATION_STATUS}
-
-
-def eventually(what: str, holds: Callable[[], bool], within_s: float) -> None:
-    """Wait until `holds`, asking often, or fail with `what`."""
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
-        time.sleep(0.2)  # between two questions; the deadline decides
 
 
 class PipelineProcess:
@@ -80,7 +73,7 @@ class PipelineProcess:
         self._process = subprocess.Popen(
             command, cwd=PROJECT_DIR, env=self.environment(), stdout=log, stderr=log, start_new_session=True
         )
-        eventually("the pipeline is up", self.is_up, UP_WITHIN_S)
+        eventually(self.is_up, UP_WITHIN_S, "the pipeline is up")
 
     @property
     def pid(self) -> int:
@@ -106,7 +99,7 @@ class PipelineProcess:
 
     def settle(self) -> None:
         asked_at_ms = time.time_ns() // 1_000_000
-        eventually("everything is taken in", lambda: self.is_settled(asked_at_ms), SETTLED_WITHIN_S)
+        eventually(lambda: self.is_settled(asked_at_ms), SETTLED_WITHIN_S, "everything is taken in")
 
     def wait(self) -> int:
         assert self._process is not None

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
 from conftest import LabServices
-from web_world import Service, live_row, new_ids, producer, put, station_settings, wait_for, wait_until_projected
+from web_world import Service, live_row, new_ids, producer, put, station_settings, wait_until_projected
 
 from contracts.marketing import (
     CHANGES,
@@ -28,6 +28,7 @@ from contracts.marketing import (
 )
 from contracts.settings import Settings
 from scripts.bootstrap.topics import ensure_topics
+from tests.waiting import eventually
 from webapp.redis_client import Client, connect
 
 pytestmark = pytest.mark.integration
@@ -66,7 +67,7 @@ def wait_for_row(cache: Client, view: Any, customer_id: str, **expected: Any) ->
         row = row_of(cache, view, customer_id)
         return row is not None and all(row.get(name) == value for name, value in expected.items())
 
-    wait_for(look, f"{view.key_for(customer_id)} with {expected}")
+    eventually(look, what=f"{view.key_for(customer_id)} with {expected}")
 
 
 def test_a_restart_repeats_nothing(settings: Settings, cache: Client, projector: Service) -> None:
@@ -90,7 +91,7 @@ def test_every_change_is_told_with_its_rows_already_there(
 ) -> None:
     (one,) = new_ids(1)
     projector.start()
-    wait_for(lambda: projector.is_running("projector"), "running projector")
+    eventually(lambda: projector.is_running("projector"), what="running projector")
     wait_until_projected(settings)
     feed = cache.pubsub(ignore_subscribe_messages=True)
     feed.subscribe(CHANGES.key)
@@ -103,7 +104,7 @@ def test_every_change_is_told_with_its_rows_already_there(
         message = feed.get_message(timeout=1)
         return message is not None and json.loads(message["data"]) == {"customer_id": one, "view": "live"}
 
-    wait_for(told, "change")
+    eventually(told, what="change")
     assert row_of(cache, LIVE_VIEW, one) is not None
     feed.close()
 
@@ -116,7 +117,7 @@ def test_an_emptied_redis_is_noticed_and_rebuilt(settings: Settings, cache: Clie
     sender.flush(10)
     projector.start()
     wait_for_row(cache, LIVE_VIEW, ids[-1])
-    wait_for(lambda: projector.is_running("projector"), "running projector")
+    eventually(lambda: projector.is_running("projector"), what="running projector")
     cache.flushdb()
     for customer_id in ids:
         wait_for_row(cache, LIVE_VIEW, customer_id)
@@ -161,8 +162,8 @@ def test_killed_again_and_again_it_ends_at_the_newest_rows(
     thread.start()
     for least in (5, 50, 100):
         projector.start()
-        wait_for(
-            lambda least=least: (row_of(cache, LIVE_VIEW, ids[0]) or {}).get("order_count", 0) >= least, "progress"
+        eventually(
+            lambda least=least: (row_of(cache, LIVE_VIEW, ids[0]) or {}).get("order_count", 0) >= least, what="progress"
         )
         projector.kill()
     thread.join(60)
@@ -190,7 +191,7 @@ def test_gold_only_moves_forward_and_an_erase_leaves_nothing(
     put(sender, CUSTOMER_CONSOLIDATED, last, live_row(last))
     sender.flush(10)
     wait_for_row(cache, LIVE_VIEW, last)
-    wait_for(lambda: not cache.exists(LIVE_VIEW.key_for(one), GOLD_VIEW.key_for(one)), "erase")
+    eventually(lambda: not cache.exists(LIVE_VIEW.key_for(one), GOLD_VIEW.key_for(one)), what="erase")
     assert cache.zscore(RECENT_INDEX.key, one) is None
     assert not [entry for entry in cache.zrange(SEARCH_INDEX.key, 0, -1) if entry.endswith(one)]
 
@@ -240,7 +241,7 @@ def test_a_topic_made_anew_rebuilds_the_views(
     wait_for_row(cache, PROPENSITY_VIEW, one)
     admin = AdminClient(settings.kafka_client)
     admin.delete_topics([PROPENSITY_SCORE.name], operation_timeout=10)[PROPENSITY_SCORE.name].result(15)
-    wait_for(lambda: PROPENSITY_SCORE.name not in admin.list_topics(timeout=5).topics, "deletion")
+    eventually(lambda: PROPENSITY_SCORE.name not in admin.list_topics(timeout=5).topics, what="deletion")
     ensure_topics(settings, MARKETING)
     described = admin.describe_topics(TopicCollection([PROPENSITY_SCORE.name]))
     assert described[PROPENSITY_SCORE.name].result(10).topic_id
@@ -248,4 +249,4 @@ def test_a_topic_made_anew_rebuilds_the_views(
     put(fresh, PROPENSITY_SCORE, other, {"customer_id": other, "score": 0.7})
     assert fresh.flush(20) == 0
     wait_for_row(cache, PROPENSITY_VIEW, other)
-    wait_for(lambda: row_of(cache, PROPENSITY_VIEW, one) is None, "removal of rows the topic no longer has")
+    eventually(lambda: row_of(cache, PROPENSITY_VIEW, one) is None, what="removal of rows the topic no longer has")

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import requests
-from web_world import Service, live_row, new_ids, producer, put, station_settings, wait_for, wait_until_projected
+from web_world import Service, live_row, new_ids, producer, put, station_settings, wait_until_projected
 
 from contracts.marketing import CUSTOMER_CONSOLIDATED
 from contracts.settings import Settings
+from tests.waiting import eventually
 from webapp.redis_client import connect
 
 pytestmark = pytest.mark.integration
@@ -39,7 +40,7 @@ def web(settings: Settings) -> Iterator[Service]:
         except requests.RequestException:
             return False
 
-    wait_for(alive, "web app")
+    eventually(alive, what="web app")
     yield service
     if service.process and service.process.poll() is None:
         service.stop(10)
@@ -48,7 +49,7 @@ def web(settings: Settings) -> Iterator[Service]:
 @pytest.fixture
 def projector(settings: Settings) -> Iterator[Service]:
     service = Service(settings, ["webapp.projector"]).start()
-    wait_for(lambda: service.is_running("projector"), "running projector")
+    eventually(lambda: service.is_running("projector"), what="running projector")
     wait_until_projected(settings)
     yield service
     service.stop()
@@ -113,7 +114,7 @@ def test_browsers_that_do_not_read_hold_up_nobody(settings: Settings, web: Servi
             connection.sendall(request)
         began = time.monotonic()
         assert requests.get(f"{settings.web_url}/healthz", timeout=5).ok
-        wait_for(lambda: stream_status(settings) == 503, "refusal of one browser too many")
+        eventually(lambda: stream_status(settings) == 503, what="refusal of one browser too many")
         assert requests.get(f"{settings.web_url}/", timeout=5).ok
         assert time.monotonic() - began < 10
     finally:

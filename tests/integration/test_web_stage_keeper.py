@@ -10,11 +10,12 @@ from typing import Any
 import fastavro
 import pytest
 from confluent_kafka import Producer
-from web_world import Service, follow, live_row, new_ids, producer, put, station_settings, wait_for
+from web_world import Service, follow, live_row, new_ids, producer, put, station_settings
 
 from contracts.marketing import CUSTOMER_CONSOLIDATED, CUSTOMER_PROFILE, MARKETING
 from contracts.schemas import load_schema
 from contracts.settings import Settings
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 QUIET_S = 2.0
@@ -29,7 +30,7 @@ def settings(lab_services: Any, tmp_path: Path) -> Settings:
 @pytest.fixture
 def keeper(settings: Settings) -> Iterator[Service]:
     service = Service(settings, ["webapp.stage_keeper"]).start()
-    wait_for(lambda: service.is_running("stage-keeper"), "running stage keeper")
+    eventually(lambda: service.is_running("stage-keeper"), what="running stage keeper")
     yield service
     if service.process and service.process.poll() is None:
         assert service.stop() < 5

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from topic_reading import partitions_of
@@ -20,20 +20,11 @@ from contracts.model import Topic
 from contracts.settings import PROJECT_DIR, Settings
 from scripts.bootstrap.schemas import ensure_schemas
 from scripts.bootstrap.topics import ensure_topics
+from tests.waiting import eventually
 from webapp.projector.decode import SHORT_NAMES
 from webapp.redis_client import connect
 
 DEADLINE_S = 30.0
-Found = TypeVar("Found")
-
-
-def wait_for(look: Callable[[], Found], what: str, deadline_s: float = DEADLINE_S) -> Found:
-    """What `look` finds, as soon as it is true."""
-    end = time.monotonic() + deadline_s
-    while not (found := look()):
-        assert time.monotonic() < end, f"no {what} within {deadline_s:g} s"
-        time.sleep(0.02)
-    return found
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -114,7 +105,7 @@ def wait_until_projected(settings: Settings) -> None:
         held = cache.hgetall(POSITIONS.key)
         return all(int(held.get(place, 0)) >= end for place, end in ends.items())
 
-    wait_for(reached, "projection of everything in the topics")
+    eventually(reached, what="projection of everything in the topics")
     cache.close()
 
 

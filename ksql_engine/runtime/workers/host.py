@@ -125,7 +125,7 @@ class Host:
         told: dict[str, Status] = {}
         while True:
             for query_id, query in list(self._queries.items()):
-                status = Status(query_id, query.error, query.processed, query.cpu_s)
+                status = Status(query_id, query.error, query.processed, query.late, query.cpu_s)
                 if told.get(query_id) != status:
                     told[query_id] = status
                     self._send(status)

@@ -86,6 +86,7 @@ class Status:
     query_id: str
     error: str | None
     processed: int
+    late: int
     cpu_s: float
 
 

@@ -225,7 +225,8 @@ class Worker:
             if isinstance(report, Status):
                 query = self._queries.get(report.query_id)
                 if query is not None:
-                    query.error, query.processed, query.cpu_s = report.error, report.processed, report.cpu_s
+                    query.error, query.processed, query.late = report.error, report.processed, report.late
+                    query.cpu_s = report.cpu_s
                 return
             asked = self._waiting.pop(report.number, None)
             if asked is None and report.error is not None:
@@ -270,6 +271,7 @@ class RemoteQuery:
         self.plan = plan
         self.error: str | None = None
         self.processed = 0
+        self.late = 0
         self.cpu_s = 0.0
         self._query_id, self._worker = job.query_id, worker
         self._paused = job.paused

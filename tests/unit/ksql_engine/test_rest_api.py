@@ -18,6 +18,7 @@ from ksql_engine.conformance.rest_server import MemoryServer, read_items, wait_u
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.memory_broker import MemoryBroker
+from tests.waiting import eventually
 
 STREAM = "CREATE STREAM s (id STRING KEY, n INT) WITH (KAFKA_TOPIC='s', VALUE_FORMAT='JSON', PARTITIONS=1);"
 TABLE = "CREATE TABLE t AS SELECT id, COUNT(*) AS c FROM s GROUP BY id;"
@@ -64,15 +65,6 @@ def server() -> MemoryServer:
 def api(server: MemoryServer) -> Iterator[Api]:
     with server.engine({}) as (engine, broker):
         yield Api(server, engine, broker)
-
-
-def eventually(holds: Any, seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def live_threads() -> list[str]:
@@ -135,7 +127,7 @@ def test_a_push_query_leaves_nothing_behind(api: Api, close: str) -> None:
     else:
         assert api.server.post("/close-query", {"queryId": query_id}).status == 200
         assert api.refused("/close-query", {"queryId": query_id})[1]["message"] == f"No query with id {query_id}"
-    assert eventually(lambda: query_id not in live_threads())
+    eventually(lambda: query_id not in live_threads())
 
 
 def test_many_open_push_queries_do_not_hold_others_up(api: Api) -> None:
@@ -146,7 +138,7 @@ def test_many_open_push_queries_do_not_hold_others_up(api: Api) -> None:
     assert time.monotonic() - begun < 2
     for answer in opened:
         answer.close()
-    assert eventually(lambda: not live_threads(), 15)
+    eventually(lambda: not live_threads(), 15)
 
 
 def test_push_queries_are_limited(server: MemoryServer) -> None:

@@ -44,6 +44,7 @@ class _Run:
         self.out: list[tuple[Any, Any, int]] = []
         outputs = Outputs(lambda *record: self.out.append(record), _fail, _fail)
         self._pipeline = Pipeline(plan, StandardFormats(None), state, outputs)
+        self.take_late = self._pipeline.take_late
 
     def give(self, *records: tuple[Any, ...]) -> list[tuple[Any, Any, int]]:
         """Process records and return what comes out."""
@@ -68,6 +69,23 @@ def test_each_partition_of_the_key_has_its_own_time(state: State) -> None:
     run.give(("a", 1, 100, 0))
     assert run.give(("a", 1, 50, 0)) == []
     assert run.give(("b", 1, 50, 1)) == [(("b", 50, 60), (1,), 50)]
+
+
+@pytest.mark.parametrize(
+    ("window", "late"),
+    [
+        ("TUMBLING (SIZE 10 MILLISECONDS, GRACE PERIOD 0 SECONDS)", [0, 1, 1]),
+        ("HOPPING (SIZE 10 MILLISECONDS, ADVANCE BY 5 MILLISECONDS, GRACE PERIOD 0 SECONDS)", [0, 2, 1]),
+        ("SESSION (10 MILLISECONDS, GRACE PERIOD 0 SECONDS)", [0, 1, 0]),
+    ],
+)
+def test_late_records_are_counted_for_each_window_they_miss(state: State, window: str, late: list[int]) -> None:
+    run = _Run(_plan(window), state)
+    counted = []
+    for time in (101, 55, 97):
+        run.give(("a", 1, time))
+        counted.append(run.take_late())
+    assert counted == late
 
 
 def test_a_window_closes_when_time_has_passed_its_end_and_grace(state: State) -> None:

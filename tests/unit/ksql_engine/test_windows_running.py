@@ -10,6 +10,7 @@ from engine_world import engine, execute, pulled
 from ksql_engine.driver.registry import MemoryRegistry
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.runtime.memory_broker import MemoryBroker
+from tests.waiting import eventually
 
 SOURCE = "CREATE STREAM s (k STRING KEY, v INT) WITH (KAFKA_TOPIC='s', VALUE_FORMAT='JSON', PARTITIONS=1);"
 EARLIEST = {"auto.offset.reset": "earliest"}
@@ -32,6 +33,19 @@ def test_windows_go_on_after_a_restart(tmp_path: Path) -> None:
     with engine(tmp_path, broker, registry) as running:
         _give(broker, ("a", 1, 21_000))
         assert pulled(running, BOUNDS, 3) == [(0, 10_000, 5), (10_000, 20_000, 1), (20_000, 30_000, 1)]
+
+
+def test_late_records_are_shown(tmp_path: Path) -> None:
+    broker = MemoryBroker()
+    window = "WINDOW TUMBLING (SIZE 10 SECONDS, GRACE PERIOD 0 SECONDS)"
+    table = " ".join(("CREATE TABLE t AS SELECT k, COUNT(*) AS n FROM s", window, "GROUP BY k;"))
+    with engine(tmp_path, broker, MemoryRegistry()) as running:
+        execute(running, SOURCE + table, **EARLIEST)
+        _give(broker, ("a", 1, 1_000), ("a", 1, 31_000), ("a", 1, 2_000), ("a", 1, 32_000))
+        eventually(lambda: pulled(running, BOUNDS, 1) == [(30_000, 40_000, 2)])
+        shown = execute(running, "DESCRIBE t EXTENDED;")[0]["sourceDescription"]["statistics"]
+        assert " ".join(shown.split()) == "CTAS_T_1: consumer-total-messages: 4 late-records: 1"
+        assert execute(running, "DESCRIBE t;")[0]["sourceDescription"]["statistics"] == ""
 
 
 def test_sessions_that_become_one_are_one_row(tmp_path: Path) -> None:

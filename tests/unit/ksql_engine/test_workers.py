@@ -7,11 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import Pipe
 from pathlib import Path
-from typing import Any
 
 import pytest
 from engine_world import engine, execute
@@ -28,6 +26,7 @@ from ksql_engine.runtime.state_folder import StateFolder
 from ksql_engine.runtime.workers.homes import Homes
 from ksql_engine.runtime.workers.messages import CHUNK_ROWS
 from ksql_engine.runtime.workers.worker import RemoteQuery, Worker
+from tests.waiting import eventually
 
 STATEMENTS = """
 CREATE TYPE place AS STRUCT<x INT, y INT>;
@@ -107,16 +106,6 @@ def test_homes_that_cannot_be_read_are_found_anew(text: str, tmp_path: Path) -> 
     homes = Homes(tmp_path / "homes.json", 2)
     homes.place([], [])
     assert json.loads((tmp_path / "homes.json").read_text()) == {"homes": {}, "measured": {}}
-
-
-def eventually(check: Callable[[], Any], seconds: float = 20.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not in {seconds} s")
 
 
 @pytest.fixture
