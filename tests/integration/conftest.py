@@ -1,6 +1,7 @@
 """Real Kafka, schema registry and Redis, started once per run on free ports in a temporary folder."""
 
 import itertools
+import random
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -72,3 +73,20 @@ def engine(lab_services: LabServices, tmp_path: Path) -> Iterator[EngineProcess]
     yield process
     if process.process is not None and process.process.poll() is None:
         process.end(signal.SIGKILL)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the tests that kill the engine."""
+    parser.addoption("--kills", type=int, default=4, help="how often test_ksql_marketing_kills kills")
+    parser.addoption("--seed", type=int, help="its seed; a random one without it")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--kills", 4))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    given = request.config.getoption("--seed", None)
+    return random.randrange(10**6) if given is None else int(given)

@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import signal
 import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tests.waiting import eventually
 
@@ -26,6 +31,7 @@ class EngineProcess:
     def __init__(self, bootstrap: str, registry_url: str, folder: Path, *more: str) -> None:
         self.bootstrap, self.registry_url, self.folder = bootstrap, registry_url, folder
         self.port = free_port()
+        self.service_id = f"t{self.port}_"
         self.more = more
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "engine.log"
@@ -48,7 +54,7 @@ class EngineProcess:
             "--state-dir",
             str(self.folder / "state"),
             "--service-id",
-            f"t{self.port}_",
+            self.service_id,
             *self.more,
         ]
         with self.log.open("ab") as log:
@@ -84,3 +90,25 @@ class EngineProcess:
     def rows(self, text: str) -> list[list[Any]]:
         answer = json.loads(self.post("/query", {"ksql": text, "streamsProperties": {}}))
         return [entry["row"]["columns"] for entry in answer if "row" in entry]
+
+
+def workers(engine: EngineProcess) -> list[psutil.Process]:
+    assert engine.process is not None
+    return psutil.Process(engine.process.pid).children()
+
+
+def kill_server(engine: EngineProcess, away_s: float = 0.0) -> None:
+    """Kill the server with -9 and start it again after `away_s` seconds; its workers must end with it."""
+    left = workers(engine)
+    engine.end(signal.SIGKILL)
+    time.sleep(away_s)
+    engine.start()
+    engine.wait_ready()
+    _, alive = psutil.wait_procs(left, timeout=1)
+    assert alive == []
+
+
+def kill_worker(engine: EngineProcess, rng: random.Random) -> None:
+    """Kill any of the workers with -9; the server starts it again."""
+    chosen = rng.choice(eventually(lambda: workers(engine)))
+    os.kill(chosen.pid, signal.SIGKILL)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import threading
@@ -13,10 +12,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 import pytest
 from confluent_kafka import Producer
-from engine_process import EngineProcess
+from engine_process import EngineProcess, kill_server, kill_worker, workers
 from test_ksql_engine import create_topic
 
 from tests.waiting import eventually
@@ -72,25 +70,6 @@ def create(engine: EngineProcess, name: str) -> None:
         f"FROM {name}_SUMS s JOIN {name}_SEEN m ON s.shop = m.shop;"
         f"CREATE TABLE {name}_SIZES AS SELECT n, COUNT(*) AS shops FROM {name}_SUMS GROUP BY n;"
     )
-
-
-def workers(engine: EngineProcess) -> list[psutil.Process]:
-    assert engine.process is not None
-    return psutil.Process(engine.process.pid).children()
-
-
-def kill_server(engine: EngineProcess) -> None:
-    left = workers(engine)
-    engine.end(signal.SIGKILL)
-    engine.start()
-    engine.wait_ready()
-    _, alive = psutil.wait_procs(left, timeout=1)
-    assert alive == []
-
-
-def kill_worker(engine: EngineProcess, rng: random.Random) -> None:
-    chosen = rng.choice(eventually(lambda: workers(engine)))
-    os.kill(chosen.pid, signal.SIGKILL)
 
 
 def test_killed_under_load_the_tables_equal_a_recomputation(engine: EngineProcess, name: str) -> None:
