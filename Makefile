@@ -96,9 +96,9 @@ check: ## the quality gate: ruff, mypy, architecture
 bench: venv ## measure the README's figures on the running lab
 	@$(VENV) -m benchmarks.lab
 
-bench-ksql: venv ## how fast the SQL engine takes in a million orders: ORDERS=1000000 CUSTOMERS=100000 WORKERS=2 LATENCY=30
+bench-ksql: venv ## how fast the SQL engine is: ORDERS=1000000 CUSTOMERS=100000 WORKERS=2 LATENCY=30 COMMIT=2.0
 	@$(VENV) -m benchmarks.ksql $(call option,ORDERS,--orders) $(call option,CUSTOMERS,--customers) \
-	  $(call option,WORKERS,--workers) $(call option,LATENCY,--latency)
+	  $(call option,WORKERS,--workers) $(call option,LATENCY,--latency) $(call option,COMMIT,--commit-interval-s)
 
 lock: venv ## renew the locked requirements and the jars' checksums
 	@$(VENV) -m scripts.stack.lock

@@ -70,7 +70,11 @@ def _produce(settings: Settings, orders: list[Event], found: Latencies) -> None:
 def measure_latency(
     settings: Settings, rng: random.Random, customers: list[str], new_id: Callable[[], str]
 ) -> Latencies:
-    """Send one order for each customer, who must have a profile and no order, and time their rows."""
+    """Send one order for each customer, who must have a profile and no order, and time their rows.
+
+    Raises:
+        TimeoutError: no row came, or the orders could not be sent.
+    """
     now_ms = time.time_ns() // 1_000_000
     orders = [order_event(rng, customer_id, now_ms, new_id) for customer_id in customers]
     found, consumer = Latencies(), _end_of_topic(settings)
@@ -83,6 +87,8 @@ def measure_latency(
             value = record.value()
             if record.error() is None and value is not None:
                 found.seen((record.key() or b"").decode(), json.loads(value))
-    sending.join()
+    sending.join(PATIENCE_S)
     consumer.close()
+    if sending.is_alive() or not found.seconds:
+        raise TimeoutError(f"{len(found.seconds):,} rows came of {len(found.sent):,} orders sent")
     return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import fastavro
 
-from benchmarks.ksql import events
+from benchmarks.events import events
 from contracts.marketing import MARKETING
 from contracts.schemas import load_schema
 from ksql_engine.dialect.parser import parse_statement

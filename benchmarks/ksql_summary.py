@@ -1,32 +1,36 @@
-"""The order summary alone, in the SQL engine and in Quix Streams: `python -m benchmarks.ksql_summary`.
+"""The order summary alone, in the SQL engine and in Quix Streams; `make bench-ksql` runs it after the topology.
 
-One Kafka, the same orders, one process each, the same commit interval. The engine is measured with and without
-de-duplication; without it both write one row per order. Quix Streams is installed into a temporary environment.
+One Kafka, the same orders, one process each, the same interval between commits. The engine is measured with and
+without de-duplication; without it both write one row per order. Quix Streams is installed into a temporary
+environment. The clock runs from the engine's statement, or from the first order that Quix Streams has processed,
+until the broker has appended the last row; processor time is that of the whole run without starting the process.
 """
 
-import argparse
 import json
-import random
 import subprocess
-import sys
-import tempfile
 import time
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its types forget to export NewTopic
+    AdminClient,
+    NewTopic,
+)
 
-from benchmarks.ksql import events, loaded_broker, wait_until_taken_in
+from benchmarks.engine import Engine, running_engine
+from benchmarks.progress import Progress
 from contracts.marketing import MARKETING, ORDER_PLACED
-from contracts.schemas import load_schema
 from contracts.settings import Settings
 from scripts.bootstrap.ksql import KSQL_DIR
 from scripts.bootstrap.sql import read_statements
 from scripts.ksql_client import connect, execute
-from scripts.stack.lab import NativeLab
 
-QUIX = "quixstreams==3.28.1"
-FASTAVRO = "fastavro"
+QUIX = "quixstreams[avro]==3.28.1"
+INSTALL_WITHIN_S = 300.0
+ANSWER_WITHIN_S = 10.0
+CACHE_BYTES = 10_000_000
 SUMMARY = """
 CREATE TABLE {name} WITH (KAFKA_TOPIC = '{name}', KEY_FORMAT = 'KAFKA', VALUE_FORMAT = 'JSON') AS
 SELECT customer_key, COUNT(*) AS order_count, SUM(order_total_cents) AS lifetime_value_cents
@@ -34,88 +38,108 @@ FROM order_placed GROUP BY customer_key EMIT CHANGES;
 """
 
 
-def source_statement(name: str) -> str:
+@dataclass(frozen=True)
+class Run:
+    """One run: seconds by the clock, seconds of processor, and rows written."""
+
+    seconds: float
+    cpu_s: float
+    rows: int
+
+
+def quix_environment(folder: Path) -> Path:
+    """Python with Quix Streams, below `folder`."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", QUIX]
+    subprocess.run(install, check=True, timeout=INSTALL_WITHIN_S)
+    return python
+
+
+def measure_summary(settings: Settings, python: Path, orders: int, commit_interval_s: float, within_s: float) -> None:
+    """Run both over the `orders` that lie in the topic and print a line for each run."""
+    with running_engine(settings, "summary_", workers=0, commit_interval_s=commit_interval_s) as engine:
+        execute(connect(engine.settings), _source("ORDER_PLACED"))
+        _show("engine, de-duplicated", orders, _engine_run(engine, "SUMMARY_LAST", CACHE_BYTES, within_s))
+        _show("engine, every change", orders, _engine_run(engine, "SUMMARY_EACH", 0, within_s))
+    _show("Quix Streams", orders, _quix_run(settings, python, orders, commit_interval_s, within_s))
+
+
+def _show(what: str, orders: int, run: Run) -> None:
+    cpu_us = run.cpu_s / orders * 1e6
+    rate = f"{orders / run.seconds:,.0f} orders/s ({run.seconds:.1f} s)"
+    print(f"order summary, {what}: {rate}, {cpu_us:.0f} us of processor for an order, {run.rows:,} rows", flush=True)
+
+
+def _source(name: str) -> str:
     """The lab's own statement that declares a source."""
     return next(each.text for each in read_statements(KSQL_DIR / MARKETING.name) if each.name == name)
 
 
-def show(what: str, rate: float, rows: int) -> None:
-    """Print one figure."""
-    print(f"{what}: {rate:,.0f} orders/s, {rows:,} rows", flush=True)
-
-
-def rows_in(settings: Settings, topic: str) -> int:
-    """How many records were written to a topic."""
-    consumer = Consumer({**settings.kafka_client, "group.id": "count", "enable.auto.commit": False})
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    ends = [consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10) for number in partitions]
-    consumer.close()
-    return sum(last - first for first, last in ends)
-
-
-def engine_s(lab: NativeLab, name: str, cache_bytes: int, within_s: float) -> float:
-    """Seconds until the engine has committed the summary `name`."""
-    api = connect(lab.settings)
+def _engine_run(engine: Engine, name: str, cache_bytes: int, within_s: float) -> Run:
+    _create_sink(engine.settings, name)
+    api = connect(engine.settings)
     properties = {"auto.offset.reset": "earliest", "cache.max.bytes.buffering": str(cache_bytes)}
-    started = time.perf_counter()
+    progress = Progress(engine.settings, 1, f"CTAS_{name}", engine.service)
+    cpu_s, started = engine.cpu_s(), time.time()
     execute(api, SUMMARY.format(name=name).strip(), properties)
-    wait_until_taken_in(lab.settings, 1, within_s, f"CTAS_{name}")
-    seconds = time.perf_counter() - started
+    progress.wait(within_s)
+    cpu_s = engine.cpu_s() - cpu_s
+    progress.close()
     execute(api, f"DROP TABLE {name};")
-    return seconds
+    rows, last_s = _written(engine.settings, name)
+    return Run(last_s - started, cpu_s, rows)
 
 
-def quix_s(lab: NativeLab, python: Path, orders: int, commit_interval_s: float, within_s: float) -> float:
-    """Seconds that Quix Streams needs from its first order on."""
-    schema = lab.settings.home / "order.avsc"
-    schema.write_text(json.dumps(load_schema(MARKETING, ORDER_PLACED)), "utf-8")
-    script = Path(__file__).with_name("quix_summary.py")
+def _quix_run(settings: Settings, python: Path, orders: int, commit_interval_s: float, within_s: float) -> Run:
+    name = "quix-summary"
+    _create_sink(settings, name)
     options = {
-        "--bootstrap": lab.settings.bootstrap,
+        "--bootstrap": settings.bootstrap,
+        "--registry": settings.registry_url,
         "--reads": ORDER_PLACED.name,
-        "--writes": "quix-summary",
-        "--schema": str(schema),
-        "--state": str(lab.settings.home / "quix"),
+        "--writes": name,
+        "--state": str(settings.home / "quix"),
         "--orders": str(orders),
         "--commit-interval-s": str(commit_interval_s),
     }
-    command = [str(python), str(script), *(part for option in options.items() for part in option)]
+    script = Path(__file__).with_name("quix_summary.py")
+    command = [str(python), "-W", "ignore", str(script), *(part for option in options.items() for part in option)]
     done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, timeout=within_s)
-    return float(done.stdout.split()[-1])
+    said = json.loads(done.stdout.splitlines()[-1])
+    if said["orders"] != orders:
+        raise RuntimeError(f"Quix Streams took {said['orders']:,} of {orders:,} orders in")
+    rows, last_s = _written(settings, name)
+    return Run(last_s - said["started_s"], said["cpu_s"], rows)
 
 
-def environment(folder: Path) -> Path:
-    """Python with Quix Streams, below `folder`."""
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", QUIX, FASTAVRO], check=True)
-    return python
+def _create_sink(settings: Settings, name: str) -> None:
+    """A topic whose records carry the time at which the broker appended them."""
+    times = {"message.timestamp.type": "LogAppendTime"}
+    admin = AdminClient({**settings.kafka_client, "log_level": 2})
+    made = admin.create_topics([NewTopic(name, ORDER_PLACED.partitions, 1, config=times)])
+    made[name].result(ANSWER_WITHIN_S)
 
 
-def main() -> None:
-    """Measure and print one line per figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--orders", type=int, default=1_000_000)
-    parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--commit-interval-s", type=float, default=0.1, help="of Quix Streams; the engine's is 0.1")
-    parser.add_argument("--within", type=float, default=600, help="seconds for each run")
-    args = parser.parse_args()
-    found = events(args.orders, args.customers, random.Random(args.seed))
-    with tempfile.TemporaryDirectory() as folder, loaded_broker(found, workers=1) as lab:
-        python = environment(Path(folder))
-        lab.up(["ksql"], print, bootstrap=False)
-        execute(
-            connect(lab.settings),
-            next(s.text for s in read_statements(KSQL_DIR / MARKETING.name) if s.name == "ORDER_PLACED"),
-        )
-        for name, cache_bytes in (("SUMMARY_DEDUPLICATED", 10_000_000), ("SUMMARY_EACH", 0)):
-            seconds = engine_s(lab, name, cache_bytes, args.within)
-            show(f"engine, cache {cache_bytes:,} bytes", args.orders / seconds, rows_in(lab.settings, name))
-        lab.stop(["ksql"], print)
-        seconds = quix_s(lab, python, args.orders, args.commit_interval_s, args.within)
-        show("Quix Streams", args.orders / seconds, rows_in(lab.settings, "quix-summary"))
+def _written(settings: Settings, topic: str) -> tuple[int, float]:
+    """How many records a topic has, and when the last one was appended, in seconds since 1970 UTC.
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        TimeoutError: the broker gives no record.
+    """
+    consumer = Consumer({**settings.kafka_client, "group.id": "written", "enable.auto.commit": False})
+    rows, last_s = 0, 0.0
+    try:
+        for number in range(ORDER_PLACED.partitions):
+            first, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ANSWER_WITHIN_S)
+            if end == first:
+                continue
+            rows += end - first
+            consumer.assign([TopicPartition(topic, number, end - 1)])
+            record = consumer.poll(ANSWER_WITHIN_S)
+            if record is None or record.error():
+                raise TimeoutError(f"the last record of {topic} was not read within {ANSWER_WITHIN_S:g} s")
+            last_s = max(last_s, record.timestamp()[1] / 1000)
+    finally:
+        consumer.close()
+    return rows, last_s
