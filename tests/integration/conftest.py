@@ -77,13 +77,13 @@ def engine(lab_services: LabServices, tmp_path: Path) -> Iterator[EngineProcess]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the tests that kill the engine."""
-    parser.addoption("--kills", type=int, default=4, help="how often test_ksql_marketing_kills kills")
+    parser.addoption("--kills", type=int, default=3, help="how often test_ksql_marketing_kills kills")
     parser.addoption("--seed", type=int, help="its seed; a random one without it")
 
 
 @pytest.fixture
 def kills(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--kills", 4))
+    return int(request.config.getoption("--kills", 3))
 
 
 @pytest.fixture
