@@ -12,14 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from confluent_kafka import Producer
 from conftest import LabServices
-from deltalake import DeltaTable
+from pipeline_process import PipelineProcess, rows
 from topic_reading import records_of
 
-from contracts.heartbeat import read_heartbeat
 from contracts.marketing import (
     ACTIVATION_STATUS,
     BRONZE_ACTIVATIONS,
@@ -33,82 +31,16 @@ from contracts.marketing import (
     QUARANTINE,
     SILVER_ORDERS,
 )
-from contracts.model import Table, Topic
+from contracts.model import Topic
 from contracts.settings import PROJECT_DIR, Settings
 from scripts.bootstrap.schemas import ensure_schemas
 from scripts.bootstrap.topics import ensure_topics
-from tests.waiting import eventually
 from webapp.commands.events import Event, activation_event, erase_event, order_event, profile_event
 from webapp.commands.publisher import EventPublisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
 
-UP_WITHIN_S, SETTLED_WITHIN_S = 120.0, 120.0
 SOURCES = {BRONZE_PROFILES: CUSTOMER_PROFILE, BRONZE_ORDERS: ORDER_PLACED, BRONZE_ACTIVATIONS: ACTIVATION_STATUS}
-
-
-class PipelineProcess:
-    """`python -m spark.pipeline` with a home of its own."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def environment(self) -> dict[str, str]:
-        settings = self.settings
-        return {
-            **os.environ,
-            "LAB_HOME": str(settings.home),
-            "LAB_KAFKA_BOOTSTRAP": settings.bootstrap,
-            "LAB_SCHEMA_REGISTRY": settings.registry_url,
-            "LAB_PORT_OFFSET": "0",
-            "LAB_PORT_SPARK_UI": str(settings.port_spark_ui),
-            "LAB_SPARK_HEAP_MB": "768",
-        }
-
-    def start(self) -> None:
-        self.settings.logs_dir.mkdir(parents=True, exist_ok=True)
-        log = (self.settings.logs_dir / "spark.log").open("ab")
-        command = [sys.executable, "-m", "spark.pipeline"]
-        self._process = subprocess.Popen(
-            command, cwd=PROJECT_DIR, env=self.environment(), stdout=log, stderr=log, start_new_session=True
-        )
-        eventually(self.is_up, UP_WITHIN_S, "the pipeline is up")
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def jvm(self) -> psutil.Process:
-        return next(each for each in psutil.Process(self.pid).children(recursive=True) if each.name() == "java")
-
-    def is_up(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, (self.settings.logs_dir / "spark.log").read_text("utf-8")[-3000:]
-        beat = read_heartbeat(self.settings.run_dir, "spark")
-        return beat is not None and beat.pid == self.pid and beat.state == "running"
-
-    def is_settled(self, since_ms: int) -> bool:
-        """Everything published before `since_ms` is taken in, by a heartbeat made well after it."""
-        beat = read_heartbeat(self.settings.run_dir, "spark")
-        if beat is None or beat.pid != self.pid or beat.at_ms < since_ms + 1_000 or beat.state != "running":
-            return False
-        lag: dict[str, int] = beat.detail.get("lag", {})
-        return bool(lag) and not any(lag.values()) and not beat.detail["working"]
-
-    def settle(self) -> None:
-        asked_at_ms = time.time_ns() // 1_000_000
-        eventually(lambda: self.is_settled(asked_at_ms), SETTLED_WITHIN_S, "everything is taken in")
-
-    def wait(self) -> int:
-        assert self._process is not None
-        return self._process.wait(30)
-
-    def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(15)
 
 
 @pytest.fixture(scope="module")
@@ -146,11 +78,6 @@ def now_ms() -> int:
 
 def new_id() -> str:
     return str(uuid.uuid4())
-
-
-def rows(settings: Settings, table: Table, **having: str) -> list[dict[str, object]]:
-    found = DeltaTable(f"{settings.delta_root}/{table.path}").to_pyarrow_table().to_pylist()
-    return [row for row in found if all(row[name] == value for name, value in having.items())]
 
 
 def positions_stored(settings: Settings) -> Counter[tuple[str, int, int]]:

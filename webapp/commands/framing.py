@@ -3,14 +3,15 @@
 Ids are asked from the registry once per topic and kept.
 """
 
+import json
 import threading
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
 import fastavro
 
 from contracts.model import Lab, Topic
-from contracts.schemas import load_schema
 from contracts.settings import Settings
 from webapp.commands.errors import PublishError, RegistryDown, RegistryRefused
 from webapp.commands.registry import Registry, schema_text
@@ -28,15 +29,23 @@ class AvroFramer:
 
     Args:
         registry: where schema ids are asked for, at the first value of each topic.
+        schemas: other versions than those of the project's files, by the topic's name.
     """
 
-    def __init__(self, settings: Settings, lab: Lab, registry: Registry | None = None) -> None:
-        self._lab = lab
+    def __init__(
+        self,
+        settings: Settings,
+        lab: Lab,
+        registry: Registry | None = None,
+        schemas: Mapping[str, dict[str, Any]] | None = None,
+    ) -> None:
+        self._texts = {topic.name: schema_text(lab, topic) for topic in lab.with_schema()}
+        self._texts |= {name: json.dumps(schema) for name, schema in (schemas or {}).items()}
         self._registry = registry or Registry(settings.registry_url)
         self._lock = threading.Lock()
         self._headers: dict[str, bytes] = {}
         self._schemas: dict[str, Any] = {
-            topic.name: fastavro.parse_schema(load_schema(lab, topic)) for topic in lab.with_schema()
+            name: fastavro.parse_schema(json.loads(text)) for name, text in self._texts.items()
         }
 
     def schema_id(self, topic: Topic) -> int:
@@ -78,7 +87,7 @@ class AvroFramer:
 
     def _look_up(self, topic: Topic) -> int:
         try:
-            schema_id = self._registry.schema_id(topic.subject, schema_text(self._lab, topic))
+            schema_id = self._registry.schema_id(topic.subject, self._texts[topic.name])
         except (RegistryDown, RegistryRefused) as error:
             raise PublishError(f"schema id of {topic.subject} unknown: {error}") from error
         if schema_id is None:
