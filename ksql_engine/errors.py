@@ -78,6 +78,13 @@ class NotReadyError(KsqlError):
     status = 503
 
 
+class ShuttingDownError(KsqlError):
+    """Raised when the server was told to terminate: it answers nothing more until it is started again."""
+
+    code = 50303
+    status = 503
+
+
 class CommandTimeoutError(KsqlError):
     """Raised when a request is to wait for a command that does not come."""
 

@@ -64,6 +64,13 @@ class Catalog:
         except OSError as error:
             raise StorageError(f"Cannot write {self._path}: {error}") from error
 
+    def clear(self) -> None:
+        """Forget all commands. Raises StorageError."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"Cannot remove {self._path}: {error}") from error
+
     def check_cluster(self, cluster_id: str) -> None:
         """Bind the folder to a Kafka cluster at the first use. Raises StateMismatchError for another one."""
         path = self._folder / "cluster_id"

@@ -21,7 +21,7 @@ from ksql_engine.dialect.statements import (
     InsertInto,
     QueryControl,
 )
-from ksql_engine.errors import KsqlError, NotReadyError, StatementError
+from ksql_engine.errors import KsqlError, NotReadyError, ShuttingDownError, StatementError
 from ksql_engine.formats.factory import StandardFormats
 from ksql_engine.functions.registry import builtin_functions
 from ksql_engine.plan.config import flag
@@ -71,6 +71,7 @@ class Engine:
         self.cluster_id = ""
         self.sequence = 0
         self.ready = False
+        self.terminated = False
         self._folder = StateFolder(settings.state_dir)
         self._runner: Runner = (
             WorkerPool(settings)
@@ -293,9 +294,10 @@ class Engine:
             self._stop_task(query_id, destroy=True)
         if statement.delete_topic:
             self.topics.delete(source.topic)
-            self._delete_subjects(source)
+            self.delete_subjects(source)
 
-    def _delete_subjects(self, source: Source) -> None:
+    def delete_subjects(self, source: Source) -> None:
+        """Remove the schemas of a source's topic from the registry."""
         if self.registry is None:
             return
         for spec, part in ((source.key_format, "key"), (source.value_format, "value")):
@@ -315,7 +317,9 @@ class Engine:
         self.inserter.close()
 
     def check_ready(self) -> None:
-        """Raise NotReadyError before `start` is done and after `stop` began."""
+        """Raise NotReadyError before `start` is done and after `stop` began, ShuttingDownError once terminated."""
+        if self.terminated:
+            raise ShuttingDownError("The server is shutting down")
         if not self.ready:
             raise NotReadyError("KSQL is not yet ready to serve requests.")
 

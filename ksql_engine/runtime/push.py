@@ -36,15 +36,20 @@ class PushQuery(Live):
         plan: QueryPlan,
         from_latest: tuple[str, ...],
         *,
-        prefix: str = "transient",
+        scalable: bool = False,
         until_end: bool = False,
     ) -> None:
-        """Prepare; with `until_end` it ends with the records that are there when it starts."""
+        """Prepare; with `until_end` it ends with the records that are there when it starts.
+
+        What is `scalable` passes over records of keyed sources whose key is null, as such queries of ksqlDB do.
+        """
+        prefix = "SCALABLE_PUSH_QUERY" if scalable else "transient"
         super().__init__(f"{prefix}_{'_'.join(plan.sources)}_{uuid.uuid4().int % 10**19}", plan.limit)
         self.plan = plan
         self._engine = engine
         self._from_latest = from_latest
         self._until_end = until_end
+        self._needs_key = scalable and all(step.source.schema.key for step in sources_of(plan.step))
 
     def _read(self) -> None:
         engine, plan = self._engine, self.plan
@@ -56,7 +61,8 @@ class PushQuery(Live):
             ends = feed.ends() if self._until_end else None
             while not self._finished() and not _at_end(feed, ends) and self._sources_exist():
                 for message in feed.batch(POLL_SECONDS, 0.0):
-                    pipeline.process(message)
+                    if message.key is not None or not self._needs_key:
+                        pipeline.process(message)
                     if self._finished():
                         return
         finally:
@@ -109,8 +115,8 @@ class PushQueries:
         pull = query.emit is None
         reset = properties.get("auto.offset.reset", engine.settings.auto_offset_reset)
         latest = topics if reset == "latest" and not pull else ()
-        prefix = "SCALABLE_PUSH_QUERY" if latest and _is_scalable(query, properties) else "transient"
-        return self._started(PushQuery(engine, plan, latest, prefix=prefix, until_end=pull))
+        scalable = bool(latest) and _is_scalable(query, properties)
+        return self._started(PushQuery(engine, plan, latest, scalable=scalable, until_end=pull))
 
     def open_print(self, statement: PrintTopic, properties: Mapping[str, str]) -> TopicPrint:
         """Start PRINT. Raises StatementError when there is no such topic, or TooManyQueriesError."""

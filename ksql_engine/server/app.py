@@ -12,19 +12,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
 from ksql_engine.errors import BadRequestError, CommandTimeoutError, KsqlError
 from ksql_engine.runtime.engine import Engine, describe_failure
 from ksql_engine.runtime.push import PushQueries
 from ksql_engine.server import statements
 from ksql_engine.server.auth import BasicAuth
+from ksql_engine.server.cluster import terminate
 from ksql_engine.server.inserts import answer_inserts
 from ksql_engine.server.monitoring import Monitoring
 from ksql_engine.server.session_properties import request_properties
 from ksql_engine.server.statements import FailedStatement, StatementRunner
 from ksql_engine.server.streaming import answer_query, answer_query_stream
+from ksql_engine.server.websocket import answer_websocket
 
 _LOG = logging.getLogger(__name__)
 _MAX_BODY: Final = 10 * 1024 * 1024
@@ -38,10 +41,12 @@ def make_app(engine: Engine) -> ASGIApp:
         routes=[
             *Monitoring(engine, runner).routes(),
             Route("/ksql", api.ksql, methods=["POST"]),
+            Route("/ksql/terminate", api.terminate, methods=["POST"]),
             Route("/query", api.query, methods=["POST"]),
             Route("/query-stream", api.query_stream, methods=["POST"]),
             Route("/close-query", api.close_query, methods=["POST"]),
             Route("/inserts-stream", api.inserts_stream, methods=["POST"]),
+            WebSocketRoute("/ws/query", api.websocket_query),
         ],
         exception_handlers={
             KsqlError: _failed,
@@ -110,6 +115,11 @@ class _Api:
                 f"Timed out while waiting for a previous command to execute. command sequence number: {number}"
             )
 
+    async def terminate(self, request: Request) -> Response:
+        body = await _json_body(request)
+        self._session(body, "streamsProperties")
+        return JSONResponse(await run_in_threadpool(terminate, self._engine, body))
+
     async def query(self, request: Request) -> Response:
         body = await _json_body(request)
         return await answer_query(
@@ -127,6 +137,12 @@ class _Api:
             self._session(body, "properties"),
             request.headers.get("accept", "*/*"),
         )
+
+    async def websocket_query(self, socket: WebSocket) -> None:
+        def request(body: dict[str, Any]) -> tuple[str, statements.Request]:
+            return _text(body, "ksql"), self._session(body, "streamsProperties")
+
+        await answer_websocket(self._engine, self._pushes, socket, request)
 
     async def close_query(self, request: Request) -> Response:
         query_id = _text(await _json_body(request), "queryId")

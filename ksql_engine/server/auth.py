@@ -22,13 +22,14 @@ class BasicAuth:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"] in _OPEN or self._known(dict(scope["headers"])):
+        if scope["type"] not in ("http", "websocket") or scope["path"] in _OPEN or self._known(dict(scope["headers"])):
             await self._app(scope, receive, send)
             return
         body = {"@type": "generic_error", "error_code": 40100, "message": "Unauthorized"}
         headers = [(b"content-type", b"application/json"), (b"www-authenticate", b'Basic realm="ksql"')]
-        await send({"type": "http.response.start", "status": 401, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+        kind = "http" if scope["type"] == "http" else "websocket.http"
+        await send({"type": f"{kind}.response.start", "status": 401, "headers": headers})
+        await send({"type": f"{kind}.response.body", "body": json.dumps(body).encode()})
 
     def _known(self, headers: Mapping[bytes, bytes]) -> bool:
         kind, _, coded = headers.get(b"authorization", b"").partition(b" ")

@@ -49,15 +49,21 @@ class Monitoring:
             "version": VERSION,
             "kafkaClusterId": engine.cluster_id,
             "ksqlServiceId": engine.settings.service_id,
-            "serverStatus": "RUNNING" if engine.ready else "INITIALIZING",
+            "serverStatus": "RUNNING" if self._state == "READY" else self._state,
         }
         return JSONResponse({"KsqlServerInfo": info})
 
     async def _health(self, _request: Request) -> Response:
         details = {name: {"isHealthy": healthy} for name, healthy in self._engine.healthy.items()}
-        ready = self._engine.ready
-        body = {"isHealthy": ready, "details": details, "serverState": "READY" if ready else "INITIALIZING"}
+        ready = self._state == "READY"
+        body = {"isHealthy": ready, "details": details, "serverState": self._state}
         return JSONResponse(body, status_code=200 if ready else 503)
+
+    @property
+    def _state(self) -> str:
+        if self._engine.terminated:
+            return "TERMINATING"
+        return "READY" if self._engine.ready else "INITIALIZING"
 
     async def _cluster_status(self, _request: Request) -> Response:
         now, settings = time.time_ns() // 1_000_000, self._engine.settings
@@ -105,4 +111,4 @@ class Monitoring:
         return JSONResponse({})
 
     async def _ready(self, _request: Request) -> Response:
-        return JSONResponse({}, status_code=200 if self._engine.ready else 503)
+        return JSONResponse({}, status_code=200 if self._state == "READY" else 503)

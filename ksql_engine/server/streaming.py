@@ -69,7 +69,8 @@ async def answer_query_stream(
     return await _answer(engine, pushes, text, request, shape)
 
 
-def _parsed(engine: Engine, text: str, request: Request) -> Query | PrintTopic:
+def parsed_query(engine: Engine, text: str, request: Request) -> Query | PrintTopic:
+    """Return a query or PRINT. Raises KsqlError for other text, or when the engine cannot answer."""
     statement = parse_statement(substitute(text, request.variables), engine.metastore.types)
     engine.check_ready()
     if isinstance(statement, PrintTopic):
@@ -81,12 +82,12 @@ def _parsed(engine: Engine, text: str, request: Request) -> Query | PrintTopic:
 
 async def _answer(engine: Engine, pushes: PushQueries, text: str, request: Request, make: Make) -> Response:
     try:
-        query, properties = _parsed(engine, text, request), request.plain()
+        query, properties = parsed_query(engine, text, request), request.plain()
         if isinstance(query, PrintTopic):
             if make is _list_shape:
                 return Response(status_code=406)
             printed = await run_in_threadpool(pushes.open_print, query, properties)
-            return _LiveResponse(_live_body("", printed, str, ""), printed, pushes, _DELIMITED)
+            return _LiveResponse(live_texts("", printed, str, ""), printed, pushes, _DELIMITED)
         if query.emit is None and pulls_table(engine, query):
             plan, rows = await run_in_threadpool(run_pull, engine, query, properties)
             shape = make("", plan.schema, plan.key_columns, False)
@@ -136,9 +137,9 @@ async def _push_body(shape: _Shape, pushed: PushQuery) -> AsyncIterator[str]:
 
     def text(pair: tuple[Row, Row | None]) -> str:
         key, value = pair
-        return shape.row(value) if value is not None else shape.tombstone(_deleted(pushed, key))
+        return shape.row(value) if value is not None else shape.tombstone(deleted_row(pushed, key))
 
-    async for one in _live_body(shape.head, pushed, text, shape.quiet):
+    async for one in live_texts(shape.head, pushed, text, shape.quiet):
         yield one
     if pushed.error is not None:
         yield shape.failed(pushed.error)
@@ -146,7 +147,7 @@ async def _push_body(shape: _Shape, pushed: PushQuery) -> AsyncIterator[str]:
         yield shape.tail("Limit Reached" if pushed.limited else "Query Completed")
 
 
-async def _live_body(head: str, live: Live, text: Callable[[Any], str], quiet: str) -> AsyncIterator[str]:
+async def live_texts(head: str, live: Live, text: Callable[[Any], str], quiet: str) -> AsyncIterator[str]:
     """Yield each item's text when it comes, and `quiet` after a time without one. No thread waits meanwhile."""
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
     live.on_change(lambda: _tell(loop, changed))
@@ -175,7 +176,7 @@ def _tell(loop: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
         loop.call_soon_threadsafe(changed.set)
 
 
-def _deleted(pushed: PushQuery, key: Row) -> Row:
+def deleted_row(pushed: PushQuery, key: Row) -> Row:
     """Return a deleted row: its key columns where they are selected, else nulls."""
     names = {column.name: part for column, part in zip(pushed.plan.schema.key, key, strict=False)}
     if pushed.plan.window is not None:
@@ -187,13 +188,14 @@ def _schema_text(schema: Schema, keys: frozenset[str]) -> str:
     return ", ".join(f"`{column.name}` {column.type}{' KEY' if column.name in keys else ''}" for column in schema.value)
 
 
-def _row_writer(schema: Schema) -> Callable[[Row], str]:
+def row_writer(schema: Schema) -> Callable[[Row], str]:
+    """Return the function from a row to a JSON list."""
     encoders = [json_encoder(column.type) for column in schema.value]
     return lambda row: "[" + ",".join([write(value) for write, value in zip(encoders, row, strict=True)]) + "]"
 
 
 def _array_shape(query_id: str, schema: Schema, keys: frozenset[str], push: bool) -> _Shape:
-    write = _row_writer(schema)
+    write = row_writer(schema)
     header = {"header": {"queryId": query_id or None, "schema": _schema_text(schema, keys)}}
 
     def tail(message: str | None) -> str:
@@ -220,7 +222,7 @@ def _array_shape(query_id: str, schema: Schema, keys: frozenset[str], push: bool
 
 
 def _delimited_shape(query_id: str, schema: Schema, keys: frozenset[str], push: bool) -> _Shape:
-    write = _row_writer(schema)
+    write = row_writer(schema)
     head = json.dumps(_header(query_id, schema)) + "\n"
     return _Shape(
         head,
@@ -233,7 +235,7 @@ def _delimited_shape(query_id: str, schema: Schema, keys: frozenset[str], push: 
 
 
 def _list_shape(query_id: str, schema: Schema, keys: frozenset[str], push: bool) -> _Shape:
-    write = _row_writer(schema)
+    write = row_writer(schema)
     head = "[" + json.dumps(_header(query_id, schema))
     return _Shape(
         head,

@@ -130,6 +130,20 @@ def test_a_push_query_leaves_nothing_behind(api: Api, close: str) -> None:
     eventually(lambda: query_id not in live_threads())
 
 
+@pytest.mark.parametrize(("enabled", "seen"), [("true", [["b", 2]]), ("false", [[None, 1], ["b", 2]])])
+def test_nulls_in_push_queries_of_the_scalable_kind(api: Api, enabled: str, seen: list[Any]) -> None:
+    api.ksql(STREAM)
+    properties = {"auto.offset.reset": "latest", "ksql.query.push.v2.enabled": enabled}
+    text = "SELECT * FROM s EMIT CHANGES;"
+    answer = api.server.post("/query", {"ksql": text, "streamsProperties": properties})
+    (header,) = read_items(answer, 1)
+    assert header["header"]["queryId"].startswith("SCALABLE_PUSH_QUERY") == (enabled == "true")
+    for key, value in ((None, b'{"n": 1}'), (b"a", None), (b"b", b'{"n": 2}')):
+        api.broker.memory.append(Message("s", key, value, 1000))
+    assert [item["row"]["columns"] for item in read_items(answer, len(seen))] == seen
+    answer.close()
+
+
 def test_many_open_push_queries_do_not_hold_others_up(api: Api) -> None:
     api.ksql(STREAM)
     opened = [api.server.post("/query", {"ksql": "SELECT * FROM s EMIT CHANGES;"}) for _ in range(60)]
