@@ -95,7 +95,8 @@ class _Code:
 
     def _whole(self, name: str) -> None:
         """Read a number of 7 bits in a byte, the sign in the lowest bit."""
-        self._add("b = d[p]", "p += 1", "if b > 127:", "    b, p = varint(d, p, b)", f"{name} = b >> 1 ^ -(b & 1)")
+        self._add("b = d[p]", "p += 1", "if b > 127:", "    b, p = varint(d, p, b)")
+        self._add(f"{name} = ~(b >> 1) if b & 1 else b >> 1")
 
     def _union(self, name: str, branches: list[Any], kind: SqlType | None) -> None:
         if len(branches) != 2 or "null" not in branches:
@@ -144,15 +145,19 @@ class _Code:
 
 def _varint(data: bytes, place: int, first: int) -> tuple[int, int]:
     """Return a number that goes on after its first byte, and the place after it. Raises ValueError over 64 bits."""
-    found, shift = first & 127, 7
+    byte = data[place]
+    if byte < 128:
+        return first - 128 | byte << 7, place + 1
+    found, shift = first - 128 | byte - 128 << 7, 14
     while shift < 70:
-        byte = data[place]
         place += 1
-        found |= (byte & 127) << shift
+        byte = data[place]
         if byte < 128:
+            found |= byte << shift
             if found >> 64:
                 break
-            return found, place
+            return found, place + 1
+        found |= byte - 128 << shift
         shift += 7
     raise ValueError("a number of more than 64 bits")
 

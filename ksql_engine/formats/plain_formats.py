@@ -58,14 +58,16 @@ def kafka_writer(columns: Sequence[Column]) -> Writer:
     base = columns[0].type.base if columns else ""
     packed = _PACKED.get(base)
 
+    def write_text(row: Row) -> bytes | None:
+        text: str | None = row[0]
+        return None if text is None else text.encode()
+
     def write(row: Row) -> bytes | None:
         if not row or row[0] is None:
             return None
-        if base == "STRING":
-            return bytes(row[0].encode("utf-8"))
         return packed.pack(row[0]) if packed else bytes(row[0])
 
-    return write
+    return write_text if base == "STRING" else write
 
 
 def delimited_reader(columns: Sequence[Column], delimiter: str) -> Reader:
