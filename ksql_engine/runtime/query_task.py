@@ -168,8 +168,8 @@ class QueryTask:
     def _loop(self, feed: InputFeed, pipeline: Pipeline, sink: OutputSink) -> None:
         pace = Pace(self._settings.commit_interval_ms / 1000)
         in_hand: list[int] = []
-        while not self._stop.is_set():
-            if not self._running.is_set():
+        while in_hand or not self._stop.is_set():
+            if not in_hand and not self._running.is_set():
                 feed.show_offsets()
                 self._running.wait()
             messages = feed.batch(_SOON_SECONDS if in_hand else _IDLE_SECONDS, pace.next_commit)
@@ -182,7 +182,8 @@ class QueryTask:
                 self._commit(feed, pipeline, sink, pace)
                 self.processed += sum(in_hand)
                 in_hand = []
-            self._show_offsets(feed, bool(messages))
+            if not in_hand:
+                self._show_offsets(feed)
 
     def _commit(self, feed: InputFeed, pipeline: Pipeline, sink: OutputSink, pace: Pace) -> None:
         pipeline.flush()
@@ -191,10 +192,11 @@ class QueryTask:
         self.state.commit(feed.positions)
         self.late += pipeline.take_late()
         pace.committed()
+        self._dirty_offsets = True
         self.cpu_s = time.thread_time()
 
-    def _show_offsets(self, feed: InputFeed, changed: bool) -> None:
-        self._dirty_offsets = self._dirty_offsets or changed
+    def _show_offsets(self, feed: InputFeed) -> None:
+        """Show the positions, all of them committed, now and then."""
         now = time.monotonic()
         if self._dirty_offsets and now - self._shown_at >= _SHOW_OFFSETS_SECONDS:
             feed.show_offsets()
