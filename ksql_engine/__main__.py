@@ -14,11 +14,13 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from ksql_engine.errors import KsqlError
+from ksql_engine.plan.config import guarantee
 from ksql_engine.process import limit_memory, log_to_stderr
 from ksql_engine.runtime.collector import settle_collector
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.server.app import make_app
+from ksql_engine.server.session_properties import plain_properties
 
 _LOG = logging.getLogger("ksql_engine")
 _MOST_WORKERS = 2
@@ -69,7 +71,7 @@ def read_settings(arguments: list[str]) -> EngineSettings:
         auto_offset_reset=given.auto_offset_reset,
         service_id=given.service_id,
         kafka=_pairs(given.kafka_property, parser),
-        properties=_pairs(given.property, parser),
+        properties=_properties(given.property, parser),
         users=_users(given.users_file, parser),
         max_push_queries=int(given.max_push_queries),
         workers=max(0, int(given.workers)),
@@ -80,6 +82,15 @@ def _pairs(items: list[str], parser: argparse.ArgumentParser) -> dict[str, str]:
     if not all("=" in item for item in items):
         parser.error("a property has the form NAME=VALUE")
     return {name: value for name, _, value in (item.partition("=") for item in items)}
+
+
+def _properties(items: list[str], parser: argparse.ArgumentParser) -> dict[str, str]:
+    found = _pairs(items, parser)
+    try:
+        guarantee(plain_properties(found))
+    except KsqlError as error:
+        parser.error(str(error))
+    return found
 
 
 def _users(path: str | None, parser: argparse.ArgumentParser) -> dict[str, str]:

@@ -131,5 +131,9 @@ class StorageError(KsqlError):
     """Raised when the state on disk cannot be read or written."""
 
 
+class FencedError(KsqlError):
+    """Raised when another instance has taken a query over; this one must not write any more."""
+
+
 class SinkFailedError(KsqlError):
     """Raised when produced records were not acknowledged; the query restarts from its committed state."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ksql_engine.errors import StatementError
+
 Config = Mapping[str, Any]
 """Properties by name; a name may carry the prefix `ksql.streams.`."""
 
 NO_CONFIG: Final[Config] = {}
+AT_LEAST_ONCE: Final = "at_least_once"
+EXACTLY_ONCE: Final = "exactly_once_v2"
+GUARANTEES: Final = (AT_LEAST_ONCE, EXACTLY_ONCE)
 
 
 def text(config: Config, name: str, default: str) -> str:
@@ -46,3 +51,27 @@ def topic_prefix(config: Config) -> str:
 def stops_at_invalid_time(config: Config) -> bool:
     """Tell whether a record whose TIMESTAMP column holds no time stops its query, instead of being left out."""
     return flag(config, "ksql.timestamp.throw.on.invalid", False)
+
+
+def guarantee(config: Config) -> str:
+    """Return how often a record takes effect on a query's sink: at_least_once or exactly_once_v2.
+
+    Raises StatementError for anything else.
+    """
+    given = text(config, "processing.guarantee", AT_LEAST_ONCE)
+    if given not in GUARANTEES:
+        raise StatementError(
+            f"Invalid value {given} for configuration processing.guarantee: String must be one of: "
+            f"{', '.join(GUARANTEES)}"
+        )
+    return given
+
+
+def exactly_once(config: Config) -> bool:
+    """Tell whether a record takes effect on a query's sink exactly once. Raises StatementError as `guarantee`."""
+    return guarantee(config) == EXACTLY_ONCE
+
+
+def stops_at_unreadable(config: Config) -> bool:
+    """Tell whether a record that cannot be read stops its query, instead of being left out."""
+    return flag(config, "ksql.fail.on.deserialization.error", False)

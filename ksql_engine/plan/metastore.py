@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ksql_engine.errors import StatementError
 from ksql_engine.plan.model import Source
@@ -11,12 +12,13 @@ from ksql_engine.types import SqlType
 
 @dataclass(frozen=True)
 class QueryInfo:
-    """A persistent query: who it reads, whom it writes, and its statement."""
+    """A persistent query: who it reads, whom it writes, its statement, and the properties it runs with."""
 
     query_id: str
     sources: tuple[str, ...]
     sink: str
     statement: str
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 class Metastore:

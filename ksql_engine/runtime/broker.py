@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ksql_engine.formats.base import SchemaRegistry
 from ksql_engine.operators.endpoints import Message
@@ -11,6 +11,7 @@ from ksql_engine.runtime.feed import Feed
 from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.runtime.sink import Sink
 from ksql_engine.runtime.topics import TopicInfo, Topics
+from ksql_engine.runtime.transactions import TransactionalSink
 from ksql_engine.state.rocks import Offsets
 
 
@@ -42,6 +43,9 @@ class TopicAdmin(Protocol):
     def delete(self, name: str) -> None:
         """Delete a topic if it is there."""
 
+    def forget_group(self, group_id: str) -> None:
+        """Delete the offsets of a group if it has any."""
+
 
 class InputFeed(Protocol):
     """The records of some topics. `positions` are the next offsets after the last batch, where they are known.
@@ -61,6 +65,12 @@ class InputFeed(Protocol):
     def batch(self, wait: float, not_before: float) -> list[Message]:
         """Return what has arrived, waiting `wait` seconds for the first; gather until `not_before` (monotonic)."""
 
+    def committed(self) -> Offsets:
+        """Return the group's offsets, where it has any, once no transaction can change them."""
+
+    def membership(self) -> Any:
+        """Return what a transaction needs to commit offsets to the group."""
+
     def show_offsets(self) -> None:
         """Make the positions visible to tools."""
 
@@ -74,11 +84,33 @@ class OutputSink(Protocol):
     def send(self, message: Message) -> None:
         """Queue a record."""
 
+    def log(self, message: Message) -> None:
+        """Queue a record of the processing log."""
+
     def flush(self) -> None:
         """Wait until every record is acknowledged."""
 
     def close(self, seconds: float = 0.0) -> None:
         """Give up what is not acknowledged after `seconds`."""
+
+
+class Transactions(Protocol):
+    """Records and offsets that become visible together. Methods raise SinkFailedError; it is of no more use then."""
+
+    def open(self) -> None:
+        """Settle what earlier owners of the id left unfinished, and keep them from writing any more."""
+
+    def send(self, message: Message) -> None:
+        """Queue a record of the transaction."""
+
+    def log(self, message: Message) -> None:
+        """Queue a record of the processing log, outside the transaction; it may be lost."""
+
+    def commit(self, offsets: Offsets) -> None:
+        """Commit what was sent, with a group's offsets. Raises FencedError when there is a newer owner of the id."""
+
+    def close(self) -> None:
+        """Abort what is not committed."""
 
 
 class Broker(Protocol):
@@ -91,6 +123,9 @@ class Broker(Protocol):
 
     def sink(self, stopped: Callable[[], bool]) -> OutputSink:
         """Return a writer; `stopped` ends its waiting."""
+
+    def transactions(self, transactional_id: str, membership: Any, stopped: Callable[[], bool]) -> Transactions:
+        """Return a writer in transactions, which commit the offsets of the group whose `membership` is given."""
 
 
 class KafkaBroker:
@@ -108,3 +143,7 @@ class KafkaBroker:
     def sink(self, stopped: Callable[[], bool]) -> OutputSink:
         """Return a producer."""
         return Sink(self._settings, stopped)
+
+    def transactions(self, transactional_id: str, membership: Any, stopped: Callable[[], bool]) -> Transactions:
+        """Return a transactional producer."""
+        return TransactionalSink(self._settings, transactional_id, membership, stopped)

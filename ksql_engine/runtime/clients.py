@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
@@ -11,6 +11,8 @@ from ksql_engine.operators.endpoints import Message
 from ksql_engine.runtime.settings import EngineSettings
 
 _LOG = logging.getLogger(__name__)
+TRANSACTION_SECONDS: Final = 60
+"""After this time Kafka aborts a transaction by itself."""
 
 
 def _common(settings: EngineSettings) -> dict[str, Any]:
@@ -48,12 +50,23 @@ def make_consumer(settings: EngineSettings, group_id: str) -> Consumer:
             "fetch.queue.backoff.ms": 10,
             "queued.max.messages.kbytes": 4096,
             "allow.auto.create.topics": False,
+            # The end of a partition is told as an event: it may lie behind control records, which are not.
+            "enable.partition.eof": True,
         }
     )
 
 
-def make_producer(settings: EngineSettings, on_error: Any) -> Producer:
-    """Return an idempotent producer; `on_error(error, message)` hears of each record that was not acknowledged."""
+def make_producer(settings: EngineSettings, on_error: Any, transactional_id: str | None = None) -> Producer:
+    """Return an idempotent producer; `on_error(error, message)` hears of each record that was not acknowledged.
+
+    With a `transactional_id` it writes in transactions, and fences the one that had the id before it.
+    """
+    transactions = {
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
+        # The next transaction asks again until the markers of the last are written: a few ms, not the default 100.
+        "retry.backoff.ms": 10,
+    }
     return Producer(
         {
             **_common(settings),
@@ -65,14 +78,23 @@ def make_producer(settings: EngineSettings, on_error: Any) -> Producer:
             "queue.buffering.max.kbytes": 16 * 1024,
             "delivery.report.only.error": True,
             "on_delivery": on_error,
+            **(transactions if transactional_id is not None else {}),
         }
     )
 
 
+def is_end(record: Any) -> bool:
+    """Tell whether what was consumed says that a partition is read to its end, which is its offset."""
+    error = record.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own code
+
+
 def to_message(record: Any) -> Message | None:
-    """Return a consumed record as a message, or None for what is not a record (it is logged)."""
+    """Return a consumed record as a message, or None for what is not a record: an end, or an error, which is logged."""
     error = record.error()
     if error is not None:
+        if is_end(record):
+            return None
         if error.fatal():
             raise KafkaException(error)
         _LOG.warning("reading %s: %s", record.topic(), error)

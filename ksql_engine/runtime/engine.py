@@ -90,8 +90,12 @@ class Engine:
         self.cluster_id = self._wait_for_broker(self._prepare)
         with self.lock:
             starts: dict[str, Start] = {}
+            queries: set[str] = set()
             for command in self.catalog.commands():
                 self._replay(command, starts)
+                queries.update(starts)
+            for query_id in queries.difference(starts):
+                self._clear(query_id)
             self._folder.remove_all_but(starts)
             self.tasks.update(self._runner.run(list(starts.values())))
             self._learn_partitions(list(self.metastore.sources))
@@ -139,7 +143,7 @@ class Engine:
             plan = self._plan(statement, properties)
             plan = plan.with_id(command.query_id) if owns_sink else plan
             starts[command.query_id] = self._start_of(command.query_id, plan, statement.text, properties)
-            self._note_query(command.query_id, plan, statement.text, owns_sink)
+            self._note_query(command.query_id, plan, statement.text, properties, owns_sink=owns_sink)
         elif isinstance(statement, AlterSource):
             self._put_source(plan_alter(statement, self.metastore))
         elif isinstance(statement, DropSource):
@@ -170,11 +174,13 @@ class Engine:
     def _put_source(self, source: Source) -> None:
         self.metastore.sources[source.name] = source
 
-    def _note_query(self, query_id: str, plan: QueryPlan, text: str, owns_sink: bool) -> None:
+    def _note_query(
+        self, query_id: str, plan: QueryPlan, text: str, properties: Mapping[str, str], *, owns_sink: bool
+    ) -> None:
         sink = sink_of(plan)
         if owns_sink:
             self._put_source(sink)
-        self.metastore.queries[query_id] = QueryInfo(query_id, plan.sources, sink.name, text)
+        self.metastore.queries[query_id] = QueryInfo(query_id, plan.sources, sink.name, text, dict(properties))
 
     def _forget_source(self, name: str) -> list[str]:
         """Remove a source with the query that writes it; return the ids of removed queries."""
@@ -221,7 +227,7 @@ class Engine:
         """Note the query that keeps the rows of a SOURCE TABLE, and return how it is started."""
         plan = plan_materialising(source).with_id(query_id)
         start = self._start_of(query_id, plan, text, properties)
-        self._note_query(query_id, plan, text, owns_sink=True)
+        self._note_query(query_id, plan, text, properties, owns_sink=True)
         return start
 
     def _learn_partitions(self, names: Iterable[str]) -> None:
@@ -256,8 +262,10 @@ class Engine:
         if old is not None:
             check_shape(sink.name, old.plan, plan)
             self._stop_task(query_id, destroy=False)
+        else:
+            self._clear(query_id)
         self.record(text, query_id, properties)
-        self._note_query(query_id, plan, text, owns_sink)
+        self._note_query(query_id, plan, text, properties, owns_sink=owns_sink)
         if owns_sink:
             self._learn_partitions([sink.name])
         self.tasks.update(self._runner.run([start]))
@@ -284,6 +292,18 @@ class Engine:
             return
         task.end()
         if destroy:
+            try:
+                self._clear(query_id)
+            except KafkaException as error:
+                _LOG.warning("%s is ended, what it left is removed later: %s", query_id, error)
+
+    def _clear(self, query_id: str) -> None:
+        """Remove what an ended query left: one with its id begins anew. The folder goes last, as it tells of the rest.
+
+        Raises KafkaException; what is left then is removed at the next start, or before the id is used again.
+        """
+        if self._folder.holds(query_id):
+            self.topics.forget_group(self.settings.group_id(query_id))
             self._folder.remove(query_id)
 
     def drop_source(self, statement: DropSource) -> None:

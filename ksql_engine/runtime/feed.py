@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from ksql_engine.errors import NotReadyError
 from ksql_engine.operators.endpoints import Message
-from ksql_engine.runtime.clients import make_consumer, to_message
+from ksql_engine.runtime.clients import is_end, make_consumer, to_message
 from ksql_engine.runtime.settings import EngineSettings
 from ksql_engine.state.rocks import Offsets
 
@@ -22,6 +23,7 @@ _METADATA_SECONDS = 10.0
 class Feed:
     """A consumer with partitions assigned by hand. `positions` are the next offsets after the last batch.
 
+    They reach the end of a partition even where that lies behind control records of transactions.
     `behind` tells whether the last batch was full.
     """
 
@@ -87,10 +89,29 @@ class Feed:
         messages = [message for message in map(to_message, records) if message is not None]
         # In a batch a partition's records are in their order: the last one's offset stays.
         self.positions.update({(message.topic, message.partition): message.offset + 1 for message in messages})
+        if len(messages) < len(records):
+            self._note_ends(records)
         return in_time_order(messages)
 
+    def _note_ends(self, records: list[Any]) -> None:
+        """Move to the ends that were reached, beyond control records and what was aborted."""
+        for record in records:
+            if is_end(record):
+                place = (record.topic(), record.partition())
+                self.positions[place] = max(self.positions.get(place, 0), record.offset())
+
+    def committed(self) -> Offsets:
+        """Return the group's offsets, where it has any, once no transaction can change them. Raises as `start`."""
+        places = [TopicPartition(topic, part) for topic in self._topics for part in self._partitions(topic)]
+        found = self._consumer.committed(places, timeout=_METADATA_SECONDS)
+        return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
+
+    def membership(self) -> Any:
+        """Return what a transaction needs to commit offsets to the group."""
+        return self._consumer.consumer_group_metadata()
+
     def show_offsets(self) -> None:
-        """Commit the positions to the group, for tools that show lag; nothing is ever read back from there."""
+        """Commit the positions to the group, for tools that show lag."""
         places = [TopicPartition(topic, part, offset) for (topic, part), offset in self.positions.items()]
         if places:
             try:

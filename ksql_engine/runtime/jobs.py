@@ -9,6 +9,7 @@ from ksql_engine.dialect.parser import parse_statement
 from ksql_engine.dialect.statements import CreateAsSelect, InsertInto
 from ksql_engine.errors import StatementError
 from ksql_engine.functions.registry import FunctionRegistry
+from ksql_engine.plan.config import exactly_once, stops_at_unreadable
 from ksql_engine.plan.materialise import plan_materialising
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import QueryPlan, Source
@@ -33,6 +34,16 @@ class Job:
         """Whether a commit writes a key's last result only."""
         given = self.properties
         return str(given.get("cache.max.bytes.buffering", given.get("statestore.cache.max.bytes", "1"))) != "0"
+
+    @property
+    def exactly_once(self) -> bool:
+        """Whether the query writes in transactions."""
+        return exactly_once(self.properties)
+
+    @property
+    def strict(self) -> bool:
+        """Whether a record that cannot be read stops the query."""
+        return stops_at_unreadable(self.properties)
 
 
 def plan_job(job: Job, functions: FunctionRegistry) -> QueryPlan:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from ksql_engine.errors import NotReadyError, StatementError
+from ksql_engine.errors import FencedError, NotReadyError, StatementError
 from ksql_engine.operators.endpoints import Message
-from ksql_engine.runtime.broker import InputFeed, OutputSink, TopicAdmin
+from ksql_engine.runtime.broker import InputFeed, OutputSink, TopicAdmin, Transactions
 from ksql_engine.runtime.feed import in_time_order
 from ksql_engine.runtime.partitioner import partition_of
 from ksql_engine.runtime.topics import TopicInfo
@@ -23,6 +23,8 @@ class MemoryTopics:
         self.arrived = threading.Condition(threading.RLock())
         self._logs: dict[str, list[list[Message]]] = {}
         self._replicas: dict[str, int] = {}
+        self.groups: dict[str, Offsets] = {}
+        self.owners: dict[str, object] = {}
 
     def cluster_id(self, timeout: float) -> str:
         """Return the id that every cluster in memory has."""
@@ -54,6 +56,10 @@ class MemoryTopics:
         with self.arrived:
             self._logs.pop(name, None)
             self._replicas.pop(name, None)
+
+    def forget_group(self, group_id: str) -> None:
+        """Delete the offsets of a group if it has any."""
+        self.groups.pop(group_id, None)
 
     def append(self, message: Message) -> None:
         """Add a record to its topic, made if it is absent; equal keys share a partition."""
@@ -96,10 +102,10 @@ class MemoryTopics:
 class _MemoryFeed:
     """A reader of topics in memory."""
 
-    def __init__(self, topics: MemoryTopics, names: Sequence[str]) -> None:
+    def __init__(self, topics: MemoryTopics, group_id: str, names: Sequence[str]) -> None:
         self.positions: Offsets = {}
         self.behind = False
-        self._topics, self._names = topics, names
+        self._topics, self._group_id, self._names = topics, group_id, names
 
     def start(self, offsets: Offsets, from_latest: Sequence[str]) -> None:
         for name in self._names:
@@ -115,6 +121,13 @@ class _MemoryFeed:
         for message in messages:
             self.positions[message.topic, message.partition] = message.offset + 1
         return in_time_order(messages)
+
+    def committed(self) -> Offsets:
+        with self._topics.arrived:
+            return dict(self._topics.groups.get(self._group_id, {}))
+
+    def membership(self) -> str:
+        return self._group_id
 
     def show_offsets(self) -> None:
         """There are no tools to see them."""
@@ -132,11 +145,44 @@ class _MemorySink:
     def send(self, message: Message) -> None:
         self._topics.append(message)
 
+    def log(self, message: Message) -> None:
+        self._topics.append(message)
+
     def flush(self) -> None:
         """Nothing waits."""
 
     def close(self, seconds: float = 0.0) -> None:
         """There is no connection."""
+
+
+class _MemoryTransactions:
+    """A writer of topics in memory whose records are there at the commit; the last that was opened owns the id."""
+
+    def __init__(self, topics: MemoryTopics, transactional_id: str, group_id: str) -> None:
+        self._topics, self._id, self._group_id = topics, transactional_id, group_id
+        self._sent: list[Message] = []
+
+    def open(self) -> None:
+        with self._topics.arrived:
+            self._topics.owners[self._id] = self
+
+    def send(self, message: Message) -> None:
+        self._sent.append(message)
+
+    def log(self, message: Message) -> None:
+        self._topics.append(message)
+
+    def commit(self, offsets: Offsets) -> None:
+        with self._topics.arrived:
+            if self._topics.owners.get(self._id) is not self:
+                raise FencedError(f"Another instance has taken over the transactions of {self._id}")
+            for message in self._sent:
+                self._topics.append(message)
+            self._topics.groups.setdefault(self._group_id, {}).update(offsets)
+            self._sent = []
+
+    def close(self) -> None:
+        self._sent = []
 
 
 class MemoryBroker:
@@ -155,8 +201,12 @@ class MemoryBroker:
 
     def feed(self, group_id: str, topics: Sequence[str]) -> InputFeed:
         """Return a reader of topics."""
-        return _MemoryFeed(self.memory, topics)
+        return _MemoryFeed(self.memory, group_id, topics)
 
     def sink(self, stopped: Callable[[], bool]) -> OutputSink:
         """Return a writer."""
         return _MemorySink(self.memory)
+
+    def transactions(self, transactional_id: str, membership: str, stopped: Callable[[], bool]) -> Transactions:
+        """Return a writer in transactions."""
+        return _MemoryTransactions(self.memory, transactional_id, membership)

@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any, Final
 
-from ksql_engine.errors import SerializationError
+from ksql_engine.errors import QueryFailedError, SerializationError
 from ksql_engine.operators.endpoints import Message, is_key_error
 
 LOG_STREAM: Final = "KSQL_PROCESSING_LOG"
@@ -48,6 +48,12 @@ def deserialization_entry(
             "offset": message.offset,
         },
     )
+
+
+def unreadable(message: Message, error: Exception) -> QueryFailedError:
+    """Return the error of a query that is to stop at a record that cannot be read."""
+    place = f"topic {message.topic}, partition {message.partition}, offset {message.offset}"
+    return QueryFailedError(f"The record at {place} cannot be read: {error}")
 
 
 def processing_entry(query_id: str, text: str, error: Exception) -> bytes:

@@ -9,16 +9,17 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from ksql_engine.dialect.statements import PrintTopic, Query
-from ksql_engine.errors import TooManyQueriesError
+from ksql_engine.errors import DeserializationError, TooManyQueriesError
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.operators.pipeline import Outputs, Pipeline
-from ksql_engine.plan.config import flag
+from ksql_engine.plan.config import flag, stops_at_unreadable
 from ksql_engine.plan.model import TABLE, QueryPlan, sources_of
 from ksql_engine.plan.queries import plan_query
 from ksql_engine.runtime.broker import InputFeed
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.live import POLL_SECONDS, Live
 from ksql_engine.runtime.printing import TopicPrint
+from ksql_engine.runtime.processing_log import unreadable
 from ksql_engine.state.rocks import Offsets
 from ksql_engine.state.store import MemoryState
 from ksql_engine.types import Row
@@ -38,17 +39,19 @@ class PushQuery(Live):
         *,
         scalable: bool = False,
         until_end: bool = False,
+        strict: bool = False,
     ) -> None:
         """Prepare; with `until_end` it ends with the records that are there when it starts.
 
-        What is `scalable` passes over records of keyed sources whose key is null, as such queries of ksqlDB do.
+        With `strict` it ends with an error at a record that cannot be read. What is `scalable` passes over records of
+        keyed sources whose key is null, as such queries of ksqlDB do.
         """
         prefix = "SCALABLE_PUSH_QUERY" if scalable else "transient"
         super().__init__(f"{prefix}_{'_'.join(plan.sources)}_{uuid.uuid4().int % 10**19}", plan.limit)
         self.plan = plan
         self._engine = engine
         self._from_latest = from_latest
-        self._until_end = until_end
+        self._until_end, self._strict = until_end, strict
         self._needs_key = scalable and all(step.source.schema.key for step in sources_of(plan.step))
 
     def _read(self) -> None:
@@ -77,6 +80,8 @@ class PushQuery(Live):
             self._put((key, value))
 
     def _rejected(self, message: Message, source: str, error: Exception) -> None:
+        if self._strict and isinstance(error, DeserializationError):
+            raise unreadable(message, error) from error
         _LOG.info("%s: skipped a record of %s (%s): %s", self.query_id, message.topic, source, error)
 
 
@@ -116,7 +121,8 @@ class PushQueries:
         reset = properties.get("auto.offset.reset", engine.settings.auto_offset_reset)
         latest = topics if reset == "latest" and not pull else ()
         scalable = bool(latest) and _is_scalable(query, properties)
-        return self._started(PushQuery(engine, plan, latest, scalable=scalable, until_end=pull))
+        strict = stops_at_unreadable(properties)
+        return self._started(PushQuery(engine, plan, latest, scalable=scalable, until_end=pull, strict=strict))
 
     def open_print(self, statement: PrintTopic, properties: Mapping[str, str]) -> TopicPrint:
         """Start PRINT. Raises StatementError when there is no such topic, or TooManyQueriesError."""

@@ -1,8 +1,4 @@
-"""A running query: a thread that reads, computes, produces and commits until it is told to stop.
-
-Order of a commit: produce, wait for the broker, then write state and offsets in one batch. A crash in between sends the
-sink's rows again (at least once) and never changes the state twice.
-"""
+"""A running query: a thread that reads, computes, produces and commits (`commits`) until it is told to stop."""
 
 from __future__ import annotations
 
@@ -15,22 +11,34 @@ from typing import Final, NoReturn
 
 from confluent_kafka import KafkaException
 
-from ksql_engine.errors import KsqlError, NotReadyError, RegistryUnavailableError, SerializationError, SinkFailedError
+from ksql_engine.errors import (
+    DeserializationError,
+    FencedError,
+    KsqlError,
+    NotReadyError,
+    QueryFailedError,
+    RegistryUnavailableError,
+    SerializationError,
+    SinkFailedError,
+)
 from ksql_engine.formats.base import Formats
 from ksql_engine.operators.endpoints import Encode, Message, encoder
 from ksql_engine.operators.pipeline import Outputs, Pipeline
 from ksql_engine.plan.config import flag
 from ksql_engine.plan.model import QueryPlan, Source, sources_of
-from ksql_engine.runtime.broker import Broker, InputFeed, OutputSink
+from ksql_engine.runtime.broker import Broker, InputFeed
+from ksql_engine.runtime.commits import AtLeastOnce, Commits, ExactlyOnce
 from ksql_engine.runtime.pace import Pace
 from ksql_engine.runtime.processing_log import (
     INCLUDE_ROWS,
     deserialization_entry,
     processing_entry,
     serialization_entry,
+    unreadable,
 )
+from ksql_engine.runtime.reprocess import NO_OUTPUTS, reprocess
 from ksql_engine.runtime.settings import EngineSettings
-from ksql_engine.state.rocks import RocksState
+from ksql_engine.state.rocks import Offsets, RocksState
 from ksql_engine.types import Row
 
 _LOG = logging.getLogger(__name__)
@@ -42,7 +50,7 @@ _MAX_BACKOFF: Final = 5.0
 
 @dataclass(frozen=True)
 class QueryParts:
-    """What a query is built from."""
+    """What a query is built from, and how it runs; `strict`: a record that cannot be read stops it."""
 
     query_id: str
     plan: QueryPlan
@@ -50,6 +58,8 @@ class QueryParts:
     statement: str
     from_latest: tuple[str, ...] = ()
     cached: bool = True
+    exactly_once: bool = False
+    strict: bool = False
 
 
 class QueryTask:
@@ -77,14 +87,15 @@ class QueryTask:
         self._running.set()
         self._thread = threading.Thread(target=self._run, name=parts.query_id, daemon=True)
         self._send: Callable[[Message], None] = _no_session
+        self._send_log: Callable[[Message], None] = _no_session
         self._encode: Encode = _no_session
         self._pipeline: Pipeline | None = None
         self._shown_at = 0.0
-        self._dirty_offsets = False
+        self._refused: Message | None = None
 
     @property
     def status(self) -> str:
-        """RUNNING, PAUSED or ERROR (which is retried)."""
+        """RUNNING, PAUSED or ERROR (which is retried, unless another instance has taken over)."""
         if not self._running.is_set():
             return "PAUSED"
         return "ERROR" if self.error else "RUNNING"
@@ -120,6 +131,10 @@ class QueryTask:
             before = self.processed
             try:
                 self._session()
+            except FencedError as error:
+                self.error = str(error)
+                _LOG.error("%s: %s", self.parts.query_id, error)
+                return
             except (KafkaException, SinkFailedError, RegistryUnavailableError, NotReadyError) as error:
                 self._failed(error, expected=True)
             except Exception as error:
@@ -136,21 +151,47 @@ class QueryTask:
         """Read and commit until stopped or paused; ends with an exception when something outside fails."""
         self.state.roll_back()
         feed = self._broker.feed(self._settings.group_id(self.parts.query_id), self.topics)
-        sink = self._broker.sink(self._stop.is_set)
-        self._send = sink.send
+        commits = self._commits(feed)
+        self._send, self._send_log = commits.send, commits.log
         try:
+            commits.recover()
             writes = self.parts.plan.writes
             self._encode = encoder(self.parts.sink, self._formats) if writes else _no_session
             outputs = Outputs(self._emit if writes else _kept, self._report, self._rejected)
             self._pipeline = pipeline = Pipeline(
                 self.parts.plan, self._formats, self.state, outputs, cached=self.parts.cached
             )
-            self._begin(feed)
+            self._begin(feed, commits)
             self.error = None
-            self._loop(feed, pipeline, sink)
-            feed.show_offsets()
+            self._loop(feed, pipeline, commits)
+            commits.show()
         finally:
-            sink.close()
+            commits.close()
+            feed.close()
+
+    def _commits(self, feed: InputFeed) -> Commits:
+        if not (self.parts.exactly_once and self.parts.plan.writes):
+            return AtLeastOnce(self._broker.sink(self._stop.is_set), feed, self.state)
+        group_id = self._settings.group_id(self.parts.query_id)
+        transactions = self._broker.transactions(group_id, feed.membership(), self._stop.is_set)
+        return ExactlyOnce(transactions, feed, self.state, self._reprocess)
+
+    def _reprocess(self, targets: Offsets) -> None:
+        """Bring the state up to `targets` without writing. Raises QueryFailedError when that cannot be done."""
+        parts, state = self.parts, self.state
+        pipeline = Pipeline(parts.plan, self._formats, state, NO_OUTPUTS, cached=parts.cached)
+        if not state.keeps_stores:
+            state.commit({**state.offsets(), **targets})
+            return
+        if parts.from_latest and not state.offsets():
+            raise QueryFailedError(
+                "The state of this query is lost. It cannot be computed again, as the query began at the end of its "
+                "topics: terminate it and create it again"
+            )
+        feed = self._broker.feed(self._settings.group_id(parts.query_id), self.topics)
+        try:
+            reprocess(pipeline, feed, state, targets, self._stop.is_set)
+        finally:
             feed.close()
 
     @property
@@ -158,19 +199,19 @@ class QueryTask:
         """The topics this query reads."""
         return sorted({step.source.topic for step in sources_of(self.parts.plan.step)})
 
-    def _begin(self, feed: InputFeed) -> None:
+    def _begin(self, feed: InputFeed, commits: Commits) -> None:
         """Start reading; where a query begins at the end of a topic, that place is fixed before anything is read."""
         offsets = self.state.offsets()
         feed.start(offsets, self.parts.from_latest)
         if feed.positions != offsets:
-            self.state.commit(feed.positions)
+            commits.commit()
 
-    def _loop(self, feed: InputFeed, pipeline: Pipeline, sink: OutputSink) -> None:
+    def _loop(self, feed: InputFeed, pipeline: Pipeline, commits: Commits) -> None:
         pace = Pace(self._settings.commit_interval_ms / 1000)
         in_hand: list[int] = []
         while in_hand or not self._stop.is_set():
             if not in_hand and not self._running.is_set():
-                feed.show_offsets()
+                commits.show()
                 self._running.wait()
             messages = feed.batch(_SOON_SECONDS if in_hand else _IDLE_SECONDS, pace.next_commit)
             for message in messages:
@@ -179,28 +220,20 @@ class QueryTask:
                 in_hand.append(len(messages))
             more = feed.behind and self._running.is_set() and not self._stop.is_set()
             if in_hand and not (more and pace.can_wait(len(in_hand))):
-                self._commit(feed, pipeline, sink, pace)
+                self._commit(pipeline, commits, pace)
                 self.processed += sum(in_hand)
                 in_hand = []
-            if not in_hand:
-                self._show_offsets(feed)
+            if not in_hand and time.monotonic() - self._shown_at >= _SHOW_OFFSETS_SECONDS:
+                commits.show()
+                self._shown_at = time.monotonic()
 
-    def _commit(self, feed: InputFeed, pipeline: Pipeline, sink: OutputSink, pace: Pace) -> None:
+    def _commit(self, pipeline: Pipeline, commits: Commits, pace: Pace) -> None:
         pipeline.flush()
         pace.committing()
-        sink.flush()
-        self.state.commit(feed.positions)
+        commits.commit()
         self.late += pipeline.take_late()
         pace.committed()
-        self._dirty_offsets = True
         self.cpu_s = time.thread_time()
-
-    def _show_offsets(self, feed: InputFeed) -> None:
-        """Show the positions, all of them committed, now and then."""
-        now = time.monotonic()
-        if self._dirty_offsets and now - self._shown_at >= _SHOW_OFFSETS_SECONDS:
-            feed.show_offsets()
-            self._shown_at, self._dirty_offsets = now, False
 
     def _emit(self, key: Row, value: Row | None, time_ms: int) -> None:
         try:
@@ -214,11 +247,15 @@ class QueryTask:
         self._log(processing_entry(self.parts.query_id, text, error))
 
     def _rejected(self, message: Message, source: str, error: Exception) -> None:
-        self._log(deserialization_entry(self.parts.query_id, source, message, error, self._include_rows))
+        if message != self._refused:
+            self._log(deserialization_entry(self.parts.query_id, source, message, error, self._include_rows))
+        if self.parts.strict and isinstance(error, DeserializationError):
+            self._refused = message  # it comes again, and is logged once
+            raise unreadable(message, error) from error
 
     def _log(self, entry: bytes) -> None:
         now = time.time_ns() // 1_000_000
-        self._send(Message(self._settings.processing_log_topic, None, entry, now))
+        self._send_log(Message(self._settings.processing_log_topic, None, entry, now))
 
 
 def _kept(_key: Row, _value: Row | None, _time_ms: int) -> None:

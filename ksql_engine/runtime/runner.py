@@ -175,7 +175,16 @@ class LocalRunner:
             return {job.query_id: self._run(job, plan) for job, plan in starts}
 
     def _run(self, job: Job, plan: QueryPlan) -> LocalQuery:
-        parts = QueryParts(job.query_id, plan, sink_of(plan), job.statement, job.from_latest, job.cached)
+        parts = QueryParts(
+            job.query_id,
+            plan,
+            sink_of(plan),
+            job.statement,
+            job.from_latest,
+            cached=job.cached,
+            exactly_once=job.exactly_once,
+            strict=job.strict,
+        )
         task = QueryTask(parts, self._settings, self._broker, self._formats, lambda: self._folder.open(job.query_id))
         if job.paused:
             task.pause()

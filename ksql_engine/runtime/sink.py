@@ -20,12 +20,14 @@ _METADATA_SECONDS: Final = 10.0
 class Sink:
     """An idempotent producer of one query. After a SinkFailedError it is of no more use: make a new one."""
 
-    def __init__(self, settings: EngineSettings, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, settings: EngineSettings, stopped: Callable[[], bool], transactional_id: str | None = None
+    ) -> None:
         """Connect when first used; `stopped` ends waiting."""
         self._failure: KafkaError | None = None
         self._stopped = stopped
         self._counts: dict[str, int] = {}
-        self._producer = make_producer(settings, self._note)
+        self._producer = make_producer(settings, self._note, transactional_id)
 
     def _note(self, error: KafkaError | None, _record: object) -> None:
         if error is not None:
@@ -46,6 +48,10 @@ class Sink:
                 self._check()
             except KafkaException as error:
                 raise SinkFailedError(f"Cannot produce to {topic}: {error}") from error
+
+    def log(self, message: Message) -> None:
+        """Queue a record of the processing log, like any other."""
+        self.send(message)
 
     def _partition(self, topic: str, routing: bytes) -> int:
         """Return the partition of what a record is routed by. Raises KafkaException."""

@@ -44,6 +44,10 @@ class StateFolder:
                     raise
                 time.sleep(_RETRY_SECONDS)
 
+    def holds(self, query_id: str) -> bool:
+        """Tell whether there is state of a query."""
+        return self._path(query_id).exists()
+
     def remove(self, query_id: str) -> None:
         """Remove the state of a query that is closed."""
         shutil.rmtree(self._path(query_id), ignore_errors=True)

@@ -94,6 +94,14 @@ class Topics:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise
 
+    def forget_group(self, group_id: str) -> None:
+        """Delete the offsets of a consumer group if it has any."""
+        try:
+            self._admin.delete_consumer_groups([group_id], request_timeout=_TIMEOUT)[group_id].result(_TIMEOUT)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise
+
 
 def _info(topic: object) -> TopicInfo:
     partitions = topic.partitions  # type: ignore[attr-defined]  # confluent-kafka has no stubs for metadata

@@ -7,11 +7,13 @@ from typing import Any
 
 from ksql_engine.functions.describe import function_names
 from ksql_engine.functions.registry import FunctionRegistry
+from ksql_engine.plan.config import guarantee
 from ksql_engine.plan.metastore import QueryInfo
 from ksql_engine.plan.model import Schema, Source
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.runner import RunningQuery
 from ksql_engine.runtime.topics import TopicInfo
+from ksql_engine.server.session_properties import plain_properties
 from ksql_engine.types import SqlType
 
 Entity = dict[str, Any]
@@ -74,7 +76,8 @@ def sources_entity(statement: str, sources: Sequence[Source], kind: str) -> Enti
 
 def query_json(engine: Engine, info: QueryInfo) -> dict[str, Any]:
     """Return one running query."""
-    state = _state(engine.tasks.get(info.query_id))
+    task = engine.tasks.get(info.query_id)
+    state = _state(task)
     sink = engine.metastore.sources.get(info.sink)
     return {
         "queryString": info.statement,
@@ -84,7 +87,12 @@ def query_json(engine: Engine, info: QueryInfo) -> dict[str, Any]:
         "statusCount": {state: 1},
         "queryType": "PERSISTENT",
         "state": state,
+        **({"queryErrors": errors} if (errors := _errors(task)) else {}),
     }
+
+
+def _errors(task: RunningQuery | None) -> list[dict[str, str]]:
+    return [{"errorMessage": task.error, "type": "SYSTEM"}] if task is not None and task.error else []
 
 
 def _state(task: RunningQuery | None) -> str:
@@ -166,10 +174,17 @@ def query_description(engine: Engine, info: QueryInfo, statement: str) -> Entity
             "queryType": "PERSISTENT",
             "state": state,
             "consumerGroupId": engine.settings.group_id(info.query_id),
-            "queryErrors": [{"errorMessage": task.error, "type": "SYSTEM"}] if task is not None and task.error else [],
+            "queryErrors": _errors(task),
+            "overriddenProperties": _overridden(engine, info),
         }
     )
     return entity("queryDescription", statement, queryDescription=described)
+
+
+def _overridden(engine: Engine, info: QueryInfo) -> dict[str, str]:
+    """Return the properties of a query that are not the server's."""
+    server = plain_properties(engine.settings.properties)
+    return {name: value for name, value in info.properties.items() if server.get(name) != value}
 
 
 def plan_description(statement: str, text: str, schema: Schema, sources: Sequence[str], sinks: Sequence[str]) -> Entity:
@@ -234,11 +249,13 @@ def properties_entity(engine: Engine, statement: str, overrides: dict[str, Any])
         "ksql.schema.registry.url": settings.registry_url or "",
         "ksql.streams.auto.offset.reset": settings.auto_offset_reset,
         "ksql.streams.commit.interval.ms": str(settings.commit_interval_ms),
-        "ksql.streams.processing.guarantee": "at_least_once",
         "ksql.query.pull.table.scan.enabled": "true",
         **settings.properties,
         **{name: str(value) for name, value in overrides.items()},
     }
+    values["ksql.streams.processing.guarantee"] = guarantee(
+        plain_properties(settings.properties) | plain_properties(overrides)
+    )
     listed = [
         {"name": name, "scope": "KSQL", "value": value, "editable": name in overrides, "level": "QUERY"}
         for name, value in sorted(values.items())

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ksql_engine.plan.config import GUARANTEES
+
 KSQL: Final = {
     "BOOLEAN": """
         ksql.cast.strings.preserve.nulls ksql.client.ip_port.configuration.enabled
@@ -162,6 +164,7 @@ CHOICES: Final = {
     "ksql.access.validator.enable": "on, off, auto",
     "ksql.connect.basic.auth.credentials.source": "NONE, FILE",
     "metrics.recording.level": "INFO, DEBUG, TRACE",
+    "processing.guarantee": ", ".join(GUARANTEES),
 }
 
 INTERNAL: Final = frozenset(

@@ -154,6 +154,11 @@ def check_set(name: str, value: str | None, server: Mapping[str, str]) -> None:
         check_override(name, value)
 
 
+def plain_properties(given: Mapping[str, str]) -> dict[str, str]:
+    """Return properties by the names the engine asks for; of several the last one counts."""
+    return {plain_name(name): value for name, value in given.items()}
+
+
 def plain_name(name: str) -> str:
     """Return a property's name as the engine asks for it: without the prefixes that say whose it is."""
     return name.removeprefix(STREAMS_PREFIX).removeprefix("consumer.").removeprefix("producer.")

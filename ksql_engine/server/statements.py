@@ -47,7 +47,7 @@ from ksql_engine.runtime.insert import insert_values
 from ksql_engine.server import entities
 from ksql_engine.server.definitions import alter_source, assert_schema, assert_topic
 from ksql_engine.server.entities import Entity
-from ksql_engine.server.session_properties import check_set, plain_name
+from ksql_engine.server.session_properties import check_set, plain_properties
 
 _KEPT_STATUSES: Final = 1000
 
@@ -75,8 +75,7 @@ class Request:
 
     def plain(self) -> dict[str, str]:
         """Return all properties without prefixes; those of the request go before the server's."""
-        server = {plain_name(name): value for name, value in self.server.items()}
-        return server | {plain_name(name): value for name, value in self.properties.items()}
+        return plain_properties(self.server) | plain_properties(self.properties)
 
 
 class StatementRunner:

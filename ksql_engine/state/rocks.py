@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,11 @@ from ksql_engine.state.store import Key, SortedKeys, Store, after_prefix
 Offsets = dict[tuple[str, int], int]
 """(topic, partition) to the next offset to read."""
 
+Change = tuple[bytes, "bytes | None"]
+"""A key's bytes, and those of its new value, None when it is deleted."""
+
 _OFFSETS: Final = b"\x00offsets"
+_PREPARED: Final = b"\x00prepared"
 _FORMAT: Final = b"\x00format"
 _CURRENT_FORMAT: Final = b"3"
 _DELETED: Final = object()
@@ -56,6 +60,8 @@ class RocksState:
         # The database refuses to be read by one thread while another writes; the query's own thread does either.
         self._lock = threading.Lock()
         self._stores: dict[str, RocksStore] = {}
+        self._prepared: list[Change] | None = None
+        self._has_prepared = self._db.get(_PREPARED) is not None
 
     def _check_format(self) -> None:
         """Raise StateMismatchError for state whose keys this version would not find."""
@@ -79,11 +85,51 @@ class RocksState:
         held: Offsets = decode_value(data) if data is not None else {}
         return held
 
+    @property
+    def keeps_stores(self) -> bool:
+        """Whether there is more than offsets to keep: stores that were asked for."""
+        return bool(self._stores)
+
+    def prepare(self, offsets: Offsets) -> None:
+        """Write all changes since the last commit aside, with `offsets`; then comes `commit`, or `settle` at last."""
+        self._prepared = list(self._changes())
+        self._has_prepared = True
+        try:
+            with self._lock:
+                self._db[_PREPARED] = encode_value((offsets, self._prepared))
+        except Exception as error:
+            raise StorageError(f"Cannot write the state in {self._folder}: {error}") from error
+
+    def settle(self, committed: Offsets) -> None:
+        """Commit what was prepared if `committed` holds its offsets; nothing else may have changed since."""
+        data = self._db.get(_PREPARED) if self._has_prepared else None
+        if data is None:
+            return
+        offsets, changes = decode_value(data)
+        if all(committed.get(place) == offset for place, offset in offsets.items()):
+            self._write(changes, offsets)
+            for store in self._stores.values():
+                store.forget()
+
     def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Write all changes since the last commit together with `offsets`, all or nothing."""
-        batch = WriteBatch(raw_mode=True)
+        self._write(self._changes() if self._prepared is None else self._prepared, offsets)
+        self._prepared = None
         for store in self._stores.values():
-            store.write_to(batch)
+            store.committed()
+
+    def _changes(self) -> Iterator[Change]:
+        return chain.from_iterable(store.changes() for store in self._stores.values())
+
+    def _write(self, changes: Iterable[Change], offsets: Mapping[tuple[str, int], int]) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for key, data in changes:
+            if data is None:
+                batch.delete(key)
+            else:
+                batch.put(key, data)
+        if self._has_prepared:
+            batch.delete(_PREPARED)
         batch.put(_OFFSETS, encode_value(dict(offsets)))
         batch.put(_FORMAT, _CURRENT_FORMAT)
         try:
@@ -91,11 +137,11 @@ class RocksState:
                 self._db.write(batch)
         except Exception as error:
             raise StorageError(f"Cannot write the state in {self._folder}: {error}") from error
-        for store in self._stores.values():
-            store.committed()
+        self._has_prepared = False
 
     def roll_back(self) -> None:
-        """Forget all changes since the last commit."""
+        """Forget all changes since the last commit; what is prepared stays on disk."""
+        self._prepared = None
         for store in self._stores.values():
             store.roll_back()
 
@@ -208,18 +254,20 @@ class RocksStore:
                 return
             start = bytes(found[-1][0]) + b"\x00"  # type: ignore[arg-type]  # raw mode has bytes only
 
-    def write_to(self, batch: WriteBatch) -> None:
-        """Add all changes to a batch."""
+    def changes(self) -> Iterator[Change]:
+        """Yield all changes since the last commit."""
         for key, value in self._changed.items():
-            if value is _DELETED:
-                batch.delete(key)
-            else:
-                batch.put(key, encode_value(value))
+            yield key, None if value is _DELETED else encode_value(value)
 
     def committed(self) -> None:
         """Take the changes as written."""
         if self._changed:
             self._clean = self._changed
+        self.roll_back()
+
+    def forget(self) -> None:
+        """Forget the changes, and what was read: the database was written to past this store."""
+        self._clean = {}
         self.roll_back()
 
     def roll_back(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,3 +44,11 @@ def pulled(running: Engine, text: str, count: int) -> list[Any]:
         if len(rows) >= count or time.monotonic() > deadline:
             return rows
         time.sleep(0.02)
+
+
+def until(check: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """Return what `check` gives once it is true, or its last answer after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := check()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found
