@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import gt, lt
 from typing import Any, Final
 
 from ksql_engine.functions.aggregate import AggregateFunction, Aggregator, Arguments, Resolver
@@ -15,7 +16,7 @@ def _extreme(better: Callable[[Any, Any], Any]) -> Resolver:
     def choose(state: Any, value: Any) -> Any:
         if value is None:
             return state
-        return value if state is None else better(state, value)
+        return value if state is None or better(value, state) else state
 
     def resolve(args: Arguments) -> Aggregator | None:
         if len(args.types) != 1 or args.types[0].base in _UNORDERED:
@@ -65,8 +66,8 @@ def _top(columns: list[SqlType], count: int, distinct: bool) -> Aggregator:
 
 
 AGGREGATES: Final = (
-    AggregateFunction("MIN", "The least value.", ("ANY",), _extreme(min)),
-    AggregateFunction("MAX", "The greatest value.", ("ANY",), _extreme(max)),
+    AggregateFunction("MIN", "The least value.", ("ANY",), _extreme(lt)),
+    AggregateFunction("MAX", "The greatest value.", ("ANY",), _extreme(gt)),
     AggregateFunction("TOPK", "The greatest k values, each with further columns.", ("ANY, ANY..., INT",), _topk),
     AggregateFunction("TOPKDISTINCT", "The greatest k distinct values.", ("ANY, INT",), _topk_distinct),
 )
