@@ -13,15 +13,21 @@ from typing import Any, NoReturn
 from ksql_engine.errors import DeserializationError, SerializationError
 from ksql_engine.formats.base import Reader, Writer
 from ksql_engine.formats.coerce import json_coercion, struct_of
-from ksql_engine.formats.json_code import object_reader, object_text
+from ksql_engine.formats.json_code import object_reader, object_writer
 from ksql_engine.plan.model import Column
-from ksql_engine.types import Row, SqlType
+from ksql_engine.types import Row, SqlType, struct_type
 
 Encode = Callable[[Any], str]
 
 
 def json_reader(columns: Sequence[Column], wrapped: bool) -> Reader:
     """Return the reader of JSON values with `columns`; not `wrapped` reads a single column alone."""
+    general = general_reader(columns, wrapped)
+    return object_reader(columns, general) if wrapped else general
+
+
+def general_reader(columns: Sequence[Column], wrapped: bool) -> Reader:
+    """Return the reader that knows every type and converts what can be; see `json_reader`."""
     exact = any(_keeps_digits(column.type) for column in columns)
     parse = json.JSONDecoder(parse_float=Decimal if exact else None, parse_constant=_no_number).decode
     fields = [(column.name, json_coercion(column.type)) for column in columns]
@@ -43,7 +49,7 @@ def json_reader(columns: Sequence[Column], wrapped: bool) -> Reader:
             )
         return struct_of(value, fields)
 
-    return object_reader(columns, read, _no_number) if wrapped else read
+    return read
 
 
 def _no_number(name: str) -> NoReturn:
@@ -58,14 +64,20 @@ def _keeps_digits(kind: SqlType) -> bool:
 
 def json_writer(columns: Sequence[Column], wrapped: bool) -> Writer:
     """Return the writer of `columns` as JSON, nulls written out."""
+    general = general_writer(columns, wrapped)
     encoders = [json_encoder(column.type) for column in columns]
-    text_of = object_text(columns, encoders) if wrapped else None
+    return object_writer(columns, encoders, general) if wrapped else general
+
+
+def general_writer(columns: Sequence[Column], wrapped: bool) -> Writer:
+    """Return the writer that takes any names and says what it cannot write; see `json_writer`."""
+    whole = struct_type(*((column.name, column.type) for column in columns)) if wrapped else columns[0].type
+    encode = json_encoder(whole)
 
     def write(row: Row) -> bytes | None:
+        value = row if wrapped else row[0]
         try:
-            if text_of is not None:
-                return text_of(row).encode("utf-8")
-            return None if row[0] is None else encoders[0](row[0]).encode("utf-8")
+            return None if value is None else encode(value).encode("utf-8")
         except (TypeError, ValueError, AttributeError) as error:
             raise SerializationError(f"Failed to serialize value: {error}") from error
 

@@ -1,9 +1,8 @@
-"""Generated readers and writers do what the general ones do, or leave it to them."""
+"""Generated readers and writers of Avro do what the general ones do, or leave it to them."""
 
 from __future__ import annotations
 
 import io
-import json
 import struct
 from typing import Any
 
@@ -13,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ksql_engine.formats.avro_code import record_writer, row_reader
-from ksql_engine.formats.json_code import object_reader
-from ksql_engine.formats.json_format import json_reader, json_writer
 from ksql_engine.plan.model import Column
 from ksql_engine.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, array_type, struct_type
 
@@ -53,54 +50,10 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
-def never(*_given: object) -> Any:
-    raise AssertionError("the general way was asked")
-
-
-def asked(_data: object) -> tuple[str]:
-    return ("asked",)
-
-
 def written(record: dict[str, Any], schema: Any = SCHEMA) -> bytes:
     out = io.BytesIO()
     fastavro.schemaless_writer(out, fastavro.parse_schema(schema), record)
     return out.getvalue()
-
-
-@given(PLAIN_ROWS)
-def test_json_objects_come_back(row: tuple[Any, ...]) -> None:
-    data = json_writer(PLAIN, True)(row)
-    assert data is not None
-    assert json.loads(data) == dict(zip(("id", "N", "I", "OK"), row, strict=True))
-    assert object_reader(PLAIN, never, never)(data) == row
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"id": 1, "N": 1, "I": 1, "OK": true}',
-        '{"id": "a", "N": "1", "I": 1, "OK": true}',
-        '{"id": "a", "N": 9223372036854775808, "I": 1, "OK": true}',
-        '{"id": "a", "N": 1, "I": 2147483648, "OK": true}',
-        '{"id": "a", "N": true, "I": 1, "OK": true}',
-        '{"id": "a", "N": 1.0, "I": 1, "OK": true}',
-        '{"ID": "a", "N": 1, "I": 1, "OK": true}',
-        '{"id": "a", "N": 1, "I": 1}',
-        '{"id": "a", "N": 1, "I": 1, "OK": true} 2',
-        ' {"id": "a", "N": 1, "I": 1, "OK": true}',
-        '{"id": "a", "N": NaN, "I": 1, "OK": true}',
-        "null",
-        "[]",
-        "",
-    ],
-)
-def test_json_that_needs_more_is_left_to_the_general_reader(text: str) -> None:
-    refuse = json_reader  # any callable that raises for a name of a number
-    assert object_reader(PLAIN, asked, refuse)(text.encode()) == ("asked",)
-
-
-def test_json_takes_names_in_any_case_and_numbers_as_text() -> None:
-    assert json_reader(PLAIN, True)(b'{"ID": "a", "n": "1", "I": 2}') == ("a", 1, 2, None)
 
 
 @given(RECORDS)
