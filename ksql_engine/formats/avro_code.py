@@ -167,7 +167,9 @@ def record_writer(schema: Any, columns: Sequence[Column], header: bytes) -> Call
     fields = schema.get("fields", []) if isinstance(schema, dict) else []
     if [field["name"] for field in fields] != [column.name for column in columns]:
         return None
-    names: dict[str, Any] = {"header": header, "whole": _whole_bytes, "text": _text_bytes, "double": Struct("<d").pack}
+    names: dict[str, Any] = {"header": header, "double": Struct("<d").pack}
+    for mark in _MARKS:
+        names |= {f"text{mark.hex()}": _text_writer(mark), f"whole{mark.hex()}": _whole_writer(mark)}
     parts = [
         _written(field["type"], column.type, f"r[{place}]")
         for place, (field, column) in enumerate(zip(fields, columns, strict=True))
@@ -179,45 +181,58 @@ def record_writer(schema: Any, columns: Sequence[Column], header: bytes) -> Call
     return write
 
 
-_WRITTEN: Final = {
-    "string": "text({0})",
-    "boolean": "(b'\\1' if {0} else b'\\0')",
-    "int": "whole({0})",
-    "long": "whole({0})",
-    "double": "double({0})",
-}
+_MARKS: Final = (b"", b"\0", b"\2")
+"""What stands before a value: nothing, or its place in a union with null."""
 
 
-def _written(schema: Any, kind: SqlType, value: str) -> str | None:
-    """Return the code of a value's bytes, or None for what the general writer does."""
+def _written(schema: Any, kind: SqlType, value: str, mark: bytes = b"") -> str | None:
+    """Return the code of a mark and a value's bytes, or None for what the general writer does."""
     if isinstance(schema, list):
-        if len(schema) != 2 or "null" not in schema:
+        if len(schema) != 2 or "null" not in schema or mark:
             return None
         null = schema.index("null")
-        inner = _written(schema[1 - null], kind, value)
-        marks = (bytes([null * 2]), bytes([2 - null * 2]))
-        return inner and f"({marks[0]!r} if {value} is None else {marks[1]!r} + {inner})"
+        inner = _written(schema[1 - null], kind, value, _MARKS[2 - null])
+        return inner and f"({_MARKS[1 + null]!r} if {value} is None else {inner})"
     if not isinstance(schema, str) or kind.base not in _HELD.get(schema, ()):
         return None
-    return _WRITTEN[schema].format(value)
+    if schema == "boolean":
+        return f"({mark + bytes([1])!r} if {value} else {mark + bytes([0])!r})"
+    if schema == "double":
+        return f"{mark!r} + double({value})"
+    return f"{'text' if schema == 'string' else 'whole'}{mark.hex()}({value})"
 
 
-def _whole_bytes(value: int) -> bytes:
-    """Return a number of up to 64 bits as Avro writes it."""
-    left = value << 1 ^ value >> 63
-    if left < 128:
-        return _BYTES[left]
-    out = bytearray()
-    while left > 127:
-        out.append(left & 127 | 128)
-        left >>= 7
-    out.append(left)
-    return bytes(out)
+def _whole_writer(mark: bytes) -> Callable[[int], bytes]:
+    """Return the function from a number of up to 64 bits to `mark` and the number as Avro writes it."""
+
+    small = [mark + bytes([byte]) for byte in range(128)]
+
+    def write(value: int) -> bytes:
+        left = value << 1 ^ value >> 63
+        if left < 128:
+            return small[left]
+        if 1 << 35 <= left < 1 << 42:  # a time in ms: without a loop
+            low, high = left & 0x1FFFFF, left >> 21
+            three = (low & 127 | 128, low >> 7 & 127 | 128, low >> 14 | 128)
+            return mark + bytes((*three, high & 127 | 128, high >> 7 & 127 | 128, high >> 14))
+        out = bytearray(mark)
+        while left > 127:
+            out.append(left & 127 | 128)
+            left >>= 7
+        out.append(left)
+        return bytes(out)
+
+    return write
 
 
-_BYTES: Final = [bytes([one]) for one in range(128)]
+def _text_writer(mark: bytes) -> Callable[[str], bytes]:
+    """Return the function from a text to `mark`, its size in bytes, and these."""
+    size_of = _whole_writer(mark)
+    sizes = [size_of(size) for size in range(64)]
 
+    def write(value: str) -> bytes:
+        data = value.encode()
+        size = len(data)
+        return (sizes[size] if size < 64 else size_of(size)) + data
 
-def _text_bytes(value: str) -> bytes:
-    data = value.encode()
-    return _whole_bytes(len(data)) + data
+    return write

@@ -16,7 +16,7 @@ from ksql_engine.plan.model import Column
 from ksql_engine.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, array_type, struct_type
 
 PLAIN = (Column("id", STRING), Column("N", BIGINT), Column("I", INTEGER), Column("OK", BOOLEAN))
-WHOLE = st.integers(-(2**63), 2**63 - 1)
+WHOLE = st.integers(-(2**63), 2**63 - 1) | st.integers(-(2**42), 2**42) | st.integers(-(2**14), 2**14)
 SMALL = st.integers(-(2**31), 2**31 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 PLAIN_ROWS = st.tuples(*(st.none() | each for each in (TEXT, WHOLE, SMALL, st.booleans())))
