@@ -12,7 +12,7 @@ from spark.runtime.batches import held
 from spark.runtime.kafka import KafkaSink
 from spark.runtime.merging import Differs, Newer, UpdateRule
 from spark.runtime.progress import Progress
-from spark.runtime.steps import Insert, Publish, Recompute, TableStep, Upsert, tables_read
+from spark.runtime.steps import Insert, Publish, Recompute, TableStep, Upsert, columns_written, tables_read
 from spark.runtime.tables import Tables, columns_of
 
 GONE = "_gone"
@@ -52,20 +52,26 @@ class Stepper:
         if isinstance(step, Recompute):
             step.transform(frames, 0).toArrow()
         elif not isinstance(step, Publish):
-            step.transform(frames[0]).toArrow()
+            step.transform(_with_optional(step, frames[0])).toArrow()
 
     def advance(self) -> Turn | None:
         """Take in everything new; None when there is nothing."""
         started, started_ms = time.monotonic(), _now_ms()
         news = self._news()
-        everything = self.seconds_to_clock() == 0.0
+        everything = self.seconds_to_clock() == 0.0 or self._has_other_columns()
         if not news and not everything:
             return None
         feeds = {table: self._tables.changes(table, *span) for table, span in news.items()}
         rows = self._take({table: feed for table, (feed, _) in feeds.items()}, everything)
         ends = {table.full_name: end for table, (_, end) in feeds.items()}
-        self._progress.advance(ends, started_ms if everything else None)
+        columns = "" if isinstance(self.step, Publish) else columns_written(self.step)
+        self._progress.advance(ends, started_ms if everything else None, columns)
         return Turn(rows, time.monotonic() - started)
+
+    def _has_other_columns(self) -> bool:
+        """Whether the job asks for other columns than when it last ran: then every row has to be computed again."""
+        known = self._progress.columns
+        return isinstance(self.step, Recompute) and bool(known) and known != columns_written(self.step)
 
     def seconds_to_clock(self) -> float | None:
         """How long until time alone is a reason for a turn; None when it never is."""
@@ -96,8 +102,8 @@ class Stepper:
         return self._insert(step, feed)
 
     def _insert(self, step: Insert, feed: DataFrame) -> int | None:
-        columns = columns_of(step.columns).names
-        with held(step.transform(feed).select(*columns)) as new:
+        columns = columns_of(columns_written(step)).names
+        with held(step.transform(_with_optional(step, feed)).select(*columns)) as new:
             if new.is_empty:
                 return 0
             known = self._tables.lookup(step.writes, step.key, new).select(step.key)
@@ -107,8 +113,8 @@ class Stepper:
                 return fresh.count
 
     def _upsert(self, step: Upsert, feed: DataFrame) -> int | None:
-        columns = columns_of(step.columns).names
-        rows = step.transform(feed).select(*columns, sf.col(step.gone).alias(GONE))
+        columns = columns_of(columns_written(step)).names
+        rows = step.transform(_with_optional(step, feed)).select(*columns, sf.col(step.gone).alias(GONE))
         return self._merge(step.writes, rows, step.key, Newer(step.position))
 
     def _recompute(self, step: Recompute, feeds: dict[Table, DataFrame], everything: bool) -> int | None:
@@ -151,6 +157,19 @@ class Stepper:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _with_optional(step: Insert | Upsert, rows: DataFrame) -> DataFrame:
+    """The same rows with every optional column the step asks for: null where they do not have it, or not as that."""
+    types = {each.name.lower(): each.dataType for each in rows.schema}
+    found = {}
+    for each in columns_of(step.optional) if step.optional else ():
+        there = types.get(each.name.lower())
+        if there is None:
+            found[each.name] = sf.lit(None).cast(each.dataType)
+        elif there != each.dataType:
+            found[each.name] = sf.col(each.name).try_cast(each.dataType)
+    return rows.withColumns(found) if found else rows
 
 
 def _as_declared(rows: DataFrame, columns: str) -> DataFrame:

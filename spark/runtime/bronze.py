@@ -14,7 +14,9 @@ from pyspark.sql.types import StructType
 from contracts.model import Table
 from spark.runtime.batches import Held, held
 from spark.runtime.decode import UNRESOLVED, Classifier, classifier, spark_type, value_name
+from spark.runtime.readers import Readers
 from spark.runtime.registry import SchemaIds
+from spark.runtime.report import say
 from spark.runtime.steps import Ingest
 from spark.runtime.tables import Tables, columns_of
 
@@ -43,12 +45,13 @@ class BronzeWriter:
     """Writes one batch of records into bronze and quarantine.
 
     Each table's commit carries (checkpoint id, batch id): after a crash between the commits the same batch comes
-    again, and the tables that have it already stay as they are. `patiently` repeats a call while the registry is
-    down; `committed` is told of each table that changed.
+    again, and the tables that have it already stay as they are. A schema id that comes for the first time may bring
+    new optional fields: they become columns of its bronze table at once. `patiently` repeats a call while the
+    registry is down; `committed` is told of each table that changed.
     """
 
     step: Ingest
-    readers: tuple[str, ...]
+    readers: Readers
     tables: Tables
     schema_ids: SchemaIds
     checkpoint_id: str
@@ -65,9 +68,10 @@ class BronzeWriter:
             to_ask = self._unresolved(batch)
             if not to_ask:
                 return self._commit(batch, batch_id)
-        unknown |= self.patiently(lambda: self.schema_ids.learn(to_ask))
+        unknown |= self.patiently(lambda: self.schema_ids.learn({number for _, number in to_ask}))
         # A replay must sort the records the same way, whatever the registry has learnt by then.
         self.notes.keep(batch_id, unknown)
+        self._extend(records.sparkSession, to_ask)
         with held(self._classified(records, unknown)) as batch:
             return self._commit(batch, batch_id)
 
@@ -78,16 +82,27 @@ class BronzeWriter:
             frozenset(found) - unknown,
             unknown,
         ):
-            self._classifier = classifier(self.step.sources, self.readers, found, unknown)
+            self._classifier = classifier(self.step.sources, self.readers.texts, found, unknown)
         return self._classifier(records)
 
-    def _unresolved(self, batch: Held) -> set[int]:
-        """The ids in the batch that have to be asked for."""
+    def _unresolved(self, batch: Held) -> set[tuple[str, int]]:
+        """The ids in the batch that have to be asked for, each with the topic it came in."""
         if batch.few is not None:
-            reasons, ids = batch.few.column("reason").to_pylist(), batch.few.column("schema_id").to_pylist()
-            return {number for reason, number in zip(reasons, ids, strict=True) if reason == UNRESOLVED}
-        rows = batch.rows.where(sf.col("reason") == UNRESOLVED).select("schema_id").distinct()
-        return {row.schema_id for row in rows.collect()}
+            found = (batch.few.column(name).to_pylist() for name in ("reason", "topic", "schema_id"))
+            return {(topic, number) for reason, topic, number in zip(*found, strict=True) if reason == UNRESOLVED}
+        rows = batch.rows.where(sf.col("reason") == UNRESOLVED).select("topic", "schema_id").distinct()
+        return {(row.topic, row.schema_id) for row in rows.collect()}
+
+    def _extend(self, spark: SparkSession, seen: set[tuple[str, int]]) -> None:
+        """Give the bronze tables the optional fields that the schemas of these topics and ids bring."""
+        found, sources = self.schema_ids.known(), {source.topic.name: source for source in self.step.sources}
+        for name, number in sorted(seen):
+            source = sources[name]
+            added = self.readers.extend(source.topic, found.get(number))
+            if added:
+                self._classifier = None
+                self.tables.add_columns(source.table, spark_type(spark, self.readers.text(source.topic)))
+                say(f"{source.table.full_name} has new columns by schema {number}: {', '.join(added)}")
 
     def _commit(self, batch: Held, batch_id: int) -> int:
         """Write the tables that get rows side by side."""

@@ -1,6 +1,5 @@
 """One Spark driver with the steps it runs: builds everything once, watches it, ends it."""
 
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,11 +18,12 @@ from spark.runtime.ingestion import Ingestion, checkpoint_folder, offsets_taken,
 from spark.runtime.kafka import Broker, KafkaSink
 from spark.runtime.locks import TableLocks
 from spark.runtime.progress import Progress
+from spark.runtime.readers import Readers
 from spark.runtime.registry import SchemaIds
 from spark.runtime.report import Report, say
 from spark.runtime.session import jvm_is_alive, jvm_pid, start_session
 from spark.runtime.state import LakehouseState
-from spark.runtime.steps import Ingest, Publish, Step, tables_read, tables_written
+from spark.runtime.steps import Ingest, Publish, Step, columns_written, tables_read, tables_written
 from spark.runtime.tables import Tables, columns_of
 from spark.runtime.turns import LOOK_AGAIN_S, Quiet, StepThread, Wakers, wait_for_all
 
@@ -113,17 +113,18 @@ class Driver:
         )
         return Ingestion(spark, self._settings, writer, quiet=self._quiet, report=self._report, stop=self._stop)
 
-    def _readers(self, step: Ingest) -> tuple[str, ...]:
-        return tuple(json.dumps(load_schema(self._lab, source.topic)) for source in step.sources)
+    def _readers(self, step: Ingest) -> Readers:
+        declared = {source.topic: load_schema(self._lab, source.topic) for source in step.sources}
+        return Readers(checkpoint_folder(self._settings, step.name), declared)
 
     def _schemas(self, spark: SparkSession) -> dict[Table, StructType]:
         """The columns of every table the steps write."""
         found: dict[Table, StructType] = {}
         for step in self._steps:
             if isinstance(step, Ingest):
-                found |= bronze_schemas(spark, step, self._readers(step))
+                found |= bronze_schemas(spark, step, self._readers(step).texts)
             elif not isinstance(step, Publish):
-                found[step.writes] = columns_of(step.columns)
+                found[step.writes] = columns_of(columns_written(step))
         return found
 
     def _check_inputs(self, tables: Tables) -> None:

@@ -43,6 +43,10 @@ class SmallTables:
         """The columns of the table at `path`."""
         return StructType.fromJson(json.loads(self._table(path).schema().to_json()))
 
+    def add_columns(self, path: str, columns: StructType) -> None:
+        """Give the table more columns, null in the rows that are there."""
+        self._table(path).alter.add_columns(Schema.from_json(columns.json()).fields)
+
     def version(self, path: str) -> int:
         """The newest version of the table at `path`."""
         return self._table(path).version()
@@ -74,7 +78,11 @@ class SmallTables:
             if self.last_txn(path, txn[0]) >= txn[1]:
                 return
             marks = CommitProperties(app_transactions=[Transaction(*txn)])
-        write_deltalake(self._table(path), rows, mode="append", commit_properties=marks)
+        table = self._table(path)
+        for field in table.schema().fields:
+            if field.name not in rows.column_names:
+                rows = rows.append_column(field.name, pa.nulls(rows.num_rows))
+        write_deltalake(table, rows, mode="append", commit_properties=marks)
 
     def merge(self, path: str, rows: pa.Table, key: str, gone: str, rule: UpdateRule) -> int:
         """Bring `rows` (one per `key`) into the table: remove where `gone`, else update by `rule`, else insert.

@@ -9,6 +9,7 @@ from pyspark.sql.types import StructType
 from contracts.cluster import claim_cluster
 from contracts.model import Table
 from spark.runtime.errors import StateRefused
+from spark.runtime.report import say
 from spark.runtime.tables import Tables
 
 ID_FILE = "lakehouse.json"
@@ -33,10 +34,10 @@ class LakehouseState:
         return self._read()[0]
 
     def ensure(self, tables: Tables, schemas: dict[Table, StructType]) -> None:
-        """Make the tables that were never made, and check the others.
+        """Make the tables that were never made; check the others, and add the columns they lack.
 
         Raises:
-            StateRefused: a table is gone, or it belongs to other checkpoints.
+            StateRefused: a table is gone, belongs to other checkpoints, or has a column of another type.
         """
         checkpoint_id, made = self._read()
         for table, schema in schemas.items():
@@ -48,6 +49,9 @@ class LakehouseState:
                     )
                 tables.create(table, schema, checkpoint_id)
             tables.check_owner(table, checkpoint_id)
+            added = tables.add_columns(table, schema)
+            if added:
+                say(f"{table.full_name} has new columns: {', '.join(added)}")
             if table.full_name not in made:
                 made.append(table.full_name)
                 self._write(checkpoint_id, made)

@@ -59,7 +59,8 @@ class Ingest:
 class Insert:
     """New rows of `reads` → rows of `writes` whose `key` is not there yet. The first one wins.
 
-    `transform` gives at most one row per `key`.
+    `transform` gives at most one row per `key`. `optional` are further columns that `reads` may not have yet: they
+    are null until senders fill them, also where a sent value cannot be one of the declared type.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Insert:
     key: str
     columns: str
     transform: Transform
+    optional: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Upsert:
     """New rows of `reads` → the row of each `key` in `writes` with the highest `position`.
 
     `transform` gives at most one row per `key`; where its column `gone` is true, the row of that key is removed.
+    `optional` as in Insert.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Upsert:
     gone: str
     columns: str
     transform: Transform
+    optional: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Recompute:
     `transform` gets the tables in the order of `reads`, with the rows of touched keys only, and the time of the
     computation in ms; it gives at most one row per key. A touched key without a row is removed. Rows that differ
     only in `ignored` columns stay as they are. `every_s`: all keys are computed again after that many seconds.
-    `urgent` steps run before the others.
+    When `columns` are not those of the last time, all keys are computed again too. `urgent` steps run before others.
     """
 
     name: str
@@ -140,6 +144,12 @@ def tables_written(steps: tuple[Step, ...]) -> tuple[Table, ...]:
         elif not isinstance(step, Publish):
             found.append(step.writes)
     return tuple(found)
+
+
+def columns_written(step: Insert | Upsert | Recompute) -> str:
+    """The columns of the table that `step` writes."""
+    optional = "" if isinstance(step, Recompute) else step.optional
+    return f"{step.columns}, {optional}" if optional else step.columns
 
 
 def tables_read(step: TableStep) -> tuple[Table, ...]:

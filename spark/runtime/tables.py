@@ -66,6 +66,35 @@ class Tables:
             builder = builder.property(name, value)
         builder.execute()
 
+    def add_columns(self, table: Table, columns: StructType) -> list[str]:
+        """Give `table` those of `columns` that it lacks, null in the rows that are there; their names.
+
+        Raises:
+            StateRefused: it has one of them with another type.
+        """
+        with self._turns[table.path]:
+            there = {each.name.lower(): each.dataType.simpleString() for each in self._schema(table)}
+            for each in columns:
+                known = there.get(each.name.lower(), wanted := each.dataType.simpleString())
+                if known != wanted:
+                    raise StateRefused(
+                        f"table {table.full_name} has column {each.name} as {known}, and {wanted} is asked for; "
+                        "a column keeps its type. Remedy: another name, or make clear"
+                    )
+            new = StructType([each for each in columns if each.name.lower() not in there])
+            if not new.fields:
+                return []
+            if self._small:
+                self._small.add_columns(self.path(table), new)
+            else:
+                self._spark.createDataFrame([], new).write.format("delta").mode("append").option(
+                    "mergeSchema", "true"
+                ).save(self.path(table))
+            return new.names
+
+    def _schema(self, table: Table) -> StructType:
+        return self._small.schema(self.path(table)) if self._small else self.read(table).schema
+
     def check_owner(self, table: Table, checkpoint_id: str) -> None:
         """Check that `table` was made together with the checkpoints `checkpoint_id`.
 
@@ -98,8 +127,8 @@ class Tables:
 
     def empty_row(self, table: Table) -> DataFrame:
         """One row in which every column of `table` is null: to try a plan out on."""
-        schema = self._small.schema(self.path(table)) if self._small else self.read(table).schema
-        return self._spark.range(1).select(*(sf.lit(None).cast(each.dataType).alias(each.name) for each in schema))
+        columns = (sf.lit(None).cast(each.dataType).alias(each.name) for each in self._schema(table))
+        return self._spark.range(1).select(*columns)
 
     def changes(self, table: Table, first: int, last: int) -> tuple[DataFrame, int]:
         """The changes of the versions from `first`, as the change data feed gives them, new images only.

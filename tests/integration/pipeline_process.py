@@ -27,17 +27,15 @@ PIPELINE = "spark.pipeline"
 class PipelineProcess:
     """`python -m spark.pipeline`, or another module with steps, with a home of its own."""
 
-    def __init__(self, settings: Settings, module: str = PIPELINE, path: Path | None = None) -> None:
+    def __init__(self, settings: Settings, module: str = PIPELINE) -> None:
         self.settings = settings
         self._command = [sys.executable, "-m", module]
-        self._path = path
         self._process: subprocess.Popen[bytes] | None = None
 
     def environment(self) -> dict[str, str]:
         settings = self.settings
         return {
             **os.environ,
-            **({"PYTHONPATH": str(self._path)} if self._path else {}),
             "LAB_HOME": str(settings.home),
             "LAB_KAFKA_BOOTSTRAP": settings.bootstrap,
             "LAB_SCHEMA_REGISTRY": settings.registry_url,

@@ -1,0 +1,92 @@
+"""The schema that each topic's records are read as: the project's, and what later senders added to it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from fastavro.schema import SchemaParseException, UnknownType
+
+from contracts.model import Topic
+
+Schema = dict[str, Any]
+
+
+def added_fields(reader: Schema, writer: Schema) -> list[Schema]:
+    """The fields that `writer`, a later version of `reader`, has beyond it, each made optional: null where not sent.
+
+    None for a schema that cannot be read as `reader`, or is another event's. A field is left out when a table could
+    not have it as a column: one whose name differs from a known one in case only or begins with an underscore, and
+    types without a column type.
+    """
+    if writer.get("type") != "record" or writer.get("name") != reader["name"]:
+        return []
+    written = {field["name"] for field in writer["fields"]}
+    if any(field["name"] not in written and "default" not in field for field in reader["fields"]):
+        return []
+    names = {field["name"].lower() for field in reader["fields"]}
+    found: list[Schema] = []
+    for field in writer["fields"]:
+        if field["name"].lower() in names or field["name"].startswith("_"):
+            continue
+        optional = _optional(field)
+        if optional and _is_valid({**reader, "fields": [*reader["fields"], *found, optional]}):
+            names.add(field["name"].lower())
+            found.append(optional)
+    return found
+
+
+def _optional(field: Schema) -> Schema | None:
+    """The field as one that may be null; None for a type that Delta has no column for."""
+    kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+    sent = [kind for kind in kinds if kind != "null"]
+    if not sent or "local-timestamp" in json.dumps(sent):
+        return None
+    return {"name": field["name"], "type": ["null", *sent], "default": None}
+
+
+def _is_valid(schema: Schema) -> bool:
+    """Whether every type of the schema is known: a field may name one that only its writer defines."""
+    try:
+        fastavro.parse_schema(schema)
+    except (SchemaParseException, UnknownType):
+        return False
+    return True
+
+
+class Readers:
+    """The reader schemas of some topics. Added fields are kept in `folder`, so that a restart reads the same way."""
+
+    def __init__(self, folder: Path, declared: Mapping[Topic, Schema]) -> None:
+        self._file = folder / "added_fields.json"
+        self._declared = dict(declared)
+        self._added: dict[str, list[Schema]] = json.loads(self._file.read_text("utf-8")) if self._file.exists() else {}
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The schemas as JSON, in the order of the topics."""
+        return tuple(json.dumps(self._schema(topic)) for topic in self._declared)
+
+    def text(self, topic: Topic) -> str:
+        """The schema of one topic as JSON."""
+        return json.dumps(self._schema(topic))
+
+    def extend(self, topic: Topic, writer: str | None) -> list[str]:
+        """Take in what the schema `writer` (JSON, or None for one that is not Avro) adds; the names of its fields."""
+        parsed = json.loads(writer) if writer else None
+        found = added_fields(self._schema(topic), parsed) if isinstance(parsed, dict) else []
+        if found:
+            self._added.setdefault(topic.name, []).extend(found)
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            part = self._file.with_suffix(".part")
+            part.write_text(json.dumps(self._added), "utf-8")
+            part.replace(self._file)
+        return [field["name"] for field in found]
+
+    def _schema(self, topic: Topic) -> Schema:
+        """The project's schema may have taken over a field that was added here before."""
+        declared = self._declared[topic]
+        names = {field["name"].lower() for field in declared["fields"]}
+        added = [field for field in self._added.get(topic.name, []) if field["name"].lower() not in names]
+        return {**declared, "fields": [*declared["fields"], *added]}
