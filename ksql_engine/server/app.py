@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
@@ -51,6 +51,7 @@ def make_app(engine: Engine) -> ASGIApp:
         exception_handlers={
             KsqlError: _failed,
             KafkaException: _failed,
+            ClientDisconnect: _left,
             HTTPException: _http_error,
             Exception: _unexpected,
         },
@@ -77,6 +78,11 @@ async def _failed(_request: Request, error: Exception) -> Response:
         return JSONResponse(generic_error(error.code, str(error)), status_code=error.status)
     message = describe_failure(error) if isinstance(error, KafkaException) else str(error)
     return JSONResponse(generic_error(50000, message), status_code=500)
+
+
+async def _left(_request: Request, _error: Exception) -> Response:
+    """The client went before its request was whole: nobody reads an answer."""
+    return Response(status_code=400)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

@@ -90,6 +90,8 @@ async def _send_until_gone(socket: WebSocket, live: Live | None, texts: AsyncIte
     try:
         done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        if live is not None:
+            live.close()  # ends its texts also where a cancellation is lost, as in asyncio.wait_for before Python 3.12
         for one in both:
             one.cancel()
     await asyncio.wait(both)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import struct
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -51,6 +52,11 @@ class Client:
 
     def say(self, text: str) -> None:
         self._socket.sendall(self._protocol.send(Message(data=text)))
+
+    def vanish(self) -> None:
+        """End at once with a reset: nothing is said to the server."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
 
     def __enter__(self) -> Client:
         return self
@@ -127,6 +133,16 @@ def test_a_client_that_goes_leaves_nothing_behind(api: Api) -> None:
         api.add("a", '{"n": 1}')
         assert next(client.messages())["row"]["columns"] == ["a", 1]
         assert live_threads()
+    eventually(lambda: not live_threads())
+
+
+def test_clients_that_vanish_leave_nothing_behind(api: Api) -> None:
+    api.ksql(STREAM)
+    for place in range(30):
+        with Client(api.server.port, {"ksql": "SELECT * FROM s EMIT CHANGES;"}) as client:
+            if place % 3:
+                next(client.messages())
+            client.vanish()
     eventually(lambda: not live_threads())
 
 
