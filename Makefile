@@ -12,7 +12,7 @@ VENV_STEP := $(PYTHON) scripts/stack/bootstrap_venv.py
 option = $(if $($(1)),$(2) $($(1)))
 
 .PHONY: help venv doctor setup up down clear distclean status logs topics schemas ksql ksql-reset spark webapp \
-        webapp-local generate verify audit drill test check bench bench-ksql lock
+        webapp-local generate verify audit replay-quarantine drill test check bench bench-ksql lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,10 @@ verify: venv ## one customer's story through the page, with latencies
 
 audit: venv ## do the books balance?
 	@$(LAB) audit
+
+replay-quarantine: venv ## what is in quarantine, and mended records back: EXPORT=folder, FROM=file, REASON= TOPIC= SINCE=2h
+	@$(LAB) replay-quarantine $(call option,REASON,--reason) $(call option,TOPIC,--topic) $(call option,SINCE,--since) \
+	  $(call option,EXPORT,--export) $(call option,FROM,--from)
 
 drill: venv ## kill every process in turn, under load: does it heal, do the books balance?
 	@$(LAB) drill $(call option,RATE,--rate) $(call option,SEED,--seed) $(call option,BAD,--bad) && $(LAB) audit

@@ -10,6 +10,9 @@ MAX_AHEAD_MS = 24 * 3600 * 1000
 """How far an event's time may lie after the time of its record. Beyond, the clock of the sender is wrong."""
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
+REPLAYED_FROM = "replayed-from"
+"""The header of a mended record: the `topic:partition:offset` of the quarantined record that it replaces."""
+
 
 @unique
 class Outcome(str, Enum):

@@ -14,6 +14,7 @@ from scripts.stack.errors import StackError
 
 # These belong to parts of their own, which need much more to be imported.
 LATER = {name: f"scripts.{name}.cli" for name in ("generate", "verify", "audit", "drill", "sql")}
+LATER["replay-quarantine"] = "scripts.replay.cli"
 COMMANDS: dict[str, Callable[..., None]] = {
     "setup": lifecycle.setup,
     "doctor": lifecycle.doctor,
@@ -45,7 +46,7 @@ class LazyGroup(typer.core.TyperGroup):
         if cmd_name not in LATER:
             return super().get_command(ctx, cmd_name)
         single = typer.Typer(add_completion=False)
-        single.command(cmd_name)(getattr(importlib.import_module(LATER[cmd_name]), cmd_name))
+        single.command(cmd_name)(getattr(importlib.import_module(LATER[cmd_name]), cmd_name.replace("-", "_")))
         return typer.main.get_command(single)
 
 

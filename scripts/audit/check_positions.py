@@ -110,6 +110,28 @@ def check_judgement(
     return check
 
 
+def check_replayed(replays: Iterable[tuple[Position, str]], quarantined: Mapping[Position, Quarantined]) -> Check:
+    """Every mended record replaces one that is in quarantine, of its topic; none is replaced twice.
+
+    `replays` are the positions of mended records, each with the place of the record that it replaces.
+    """
+    check = Check("replayed records: each of one in quarantine, once")
+    places = {place(position): position for position in quarantined}
+    replaced: set[str] = set()
+    for position, source in replays:
+        check.checked += 1
+        if source not in places:
+            check.differ(f"{place(position)}: replaces {source}, which is not in quarantine")
+        elif places[source][0] != position[0]:
+            check.differ(f"{place(position)}: replaces {source} of another topic")
+        elif source in replaced:
+            check.differ(f"{place(position)}: replaces {source}, which was replaced before")
+        replaced.add(source)
+    if quarantined:
+        check.note(f"{len(replaced):,} of {len(quarantined):,} quarantined records were replayed")
+    return check
+
+
 def check_ledger(
     lines: Iterable[LedgerLine],
     in_tables: Marks,

@@ -24,7 +24,13 @@ from contracts.marketing import (
 from contracts.model import Cleanup, View
 from scripts.audit.books import Books
 from scripts.audit.cache import Cache
-from scripts.audit.check_positions import LedgerLine, check_complete, check_judgement, check_ledger
+from scripts.audit.check_positions import (
+    LedgerLine,
+    check_complete,
+    check_judgement,
+    check_ledger,
+    check_replayed,
+)
 from scripts.audit.check_tables import (
     check_gold,
     check_profiles,
@@ -141,6 +147,7 @@ class Comparison:
         return [
             check_complete(source.marks, held.marks, spans, compacted),
             check_judgement(source.marks, held.marks, source.faulty, held.quarantined, broken),
+            check_replayed(held.replays, held.quarantined),
             check_ledger(self.readers.ledger, held.marks, held.quarantined, FAULTS),
         ]
 

@@ -9,15 +9,16 @@ from scripts.audit.lakehouse import Lakehouse
 from scripts.audit.positions import QUARANTINED, Marks
 from scripts.audit.source import KIND_OF, STREAMS, CodecOf, digest
 
-_QUARANTINE_COLUMNS = ("topic", "partition", "offset", "timestamp_ms", "key", "value", "reason")
+_QUARANTINE_COLUMNS = ("topic", "partition", "offset", "timestamp_ms", "key", "value", "reason", "replayed_from")
 
 
 @dataclass
 class Held:
-    """Positions in bronze and quarantine, and each quarantined row."""
+    """Positions in bronze and quarantine, each quarantined row, and which rows say that they replace which."""
 
     marks: Marks = field(default_factory=Marks)
     quarantined: dict[Position, Quarantined] = field(default_factory=dict)
+    replays: list[tuple[Position, str]] = field(default_factory=list)
 
 
 def read_held(lakehouse: Lakehouse, codec_of: CodecOf) -> Held:
@@ -27,9 +28,16 @@ def read_held(lakehouse: Lakehouse, codec_of: CodecOf) -> Held:
         name = stream.topic.name
         for partition, offset in lakehouse.rows(stream.bronze, ("_partition", "_offset")):
             held.marks.add(name, partition, offset)
+        for partition, offset, source in lakehouse.rows(
+            stream.bronze, ("_partition", "_offset", "_replayed_from"), where='"_replayed_from" IS NOT NULL'
+        ):
+            held.replays.append(((name, partition, offset), source))
     subjects = {stream.topic.name: stream.topic.subject for stream in STREAMS}
-    for topic, partition, offset, timestamp_ms, key, value, reason in lakehouse.rows(QUARANTINE, _QUARANTINE_COLUMNS):
+    rows = lakehouse.rows(QUARANTINE, _QUARANTINE_COLUMNS)
+    for topic, partition, offset, timestamp_ms, key, value, reason, source in rows:
         held.marks.add(topic, partition, offset, QUARANTINED)
+        if source is not None:
+            held.replays.append(((topic, partition, offset), source))
         found = None
         if topic in KIND_OF:
 

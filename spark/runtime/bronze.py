@@ -22,11 +22,11 @@ from spark.runtime.tables import Tables, columns_of
 
 RECORD_COLUMNS = (
     "_key STRING, _topic STRING, _partition INT, _offset BIGINT, _timestamp_ms BIGINT, _schema_id INT, "
-    "_is_tombstone BOOLEAN"
+    "_is_tombstone BOOLEAN, _replayed_from STRING"
 )
 QUARANTINE_COLUMNS = (
     "topic STRING, partition INT, offset BIGINT, timestamp_ms BIGINT, key BINARY, value BINARY, reason STRING, "
-    "detail STRING, schema_id INT, quarantined_at_ms BIGINT"
+    "detail STRING, schema_id INT, quarantined_at_ms BIGINT, replayed_from STRING"
 )
 
 
@@ -150,6 +150,7 @@ class BronzeWriter:
             sf.col("timestamp_ms").alias("_timestamp_ms"),
             sf.col("schema_id").alias("_schema_id"),
             sf.col("value").isNull().alias("_is_tombstone"),
+            sf.col("replayed_from").alias("_replayed_from"),
         )
 
     def _bad(self, rows: DataFrame) -> DataFrame:
@@ -166,6 +167,7 @@ class BronzeWriter:
             ),
             "schema_id",
             sf.unix_millis(sf.current_timestamp()).alias("quarantined_at_ms"),
+            "replayed_from",
         )
 
 

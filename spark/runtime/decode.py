@@ -10,7 +10,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.avro.functions import from_avro
 from pyspark.sql.types import StructType
 
-from contracts.faults import Reason
+from contracts.faults import REPLAYED_FROM, Reason
 from spark.runtime.steps import Source
 
 UNRESOLVED = "unresolved_schema_id"
@@ -77,6 +77,9 @@ def classifier(
             sf.col("offset"),
             sf.unix_millis("timestamp").alias("timestamp_ms"),
             _schema_id(sf.col("value")).alias("schema_id"),
+            sf.expr(f"get(filter(headers, each -> each.key = '{REPLAYED_FROM}'), 0).value")
+            .cast("string")
+            .alias("replayed_from"),
         ),
         {
             value_name(place): _decoded(bytes_, source, reader, known)

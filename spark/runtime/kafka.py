@@ -45,6 +45,7 @@ def read_stream(spark: SparkSession, settings: Settings, topics: tuple[Topic, ..
         reader.option("subscribe", ",".join(topic.name for topic in topics))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
+        .option("includeHeaders", "true")
         .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
         # A consumer that comes back to a partition first sits out its last, empty fetch: 500 ms unless told.
         .option("kafka.fetch.max.wait.ms", 20)

@@ -18,7 +18,7 @@ from deltalake import write_deltalake
 from topic_reading import records_of
 
 from contracts import marketing
-from contracts.faults import Kind
+from contracts.faults import REPLAYED_FROM, Kind
 from contracts.lifecycle import stage_of
 from contracts.model import Cleanup, Table, Topic, View
 from contracts.settings import Settings
@@ -60,9 +60,9 @@ EVENT = {"event_id": TEXT, "occurred_at_ms": LONG, "customer_id": TEXT}
 ORDER = EVENT | {"order_id": TEXT, "order_total_cents": LONG, "currency": TEXT, "channel": TEXT, "placed_at_ms": LONG}
 ACTIVATION = EVENT | {"activation_id": TEXT, "channel": TEXT, "status": TEXT, "attempts": INT}
 FIELDS = {Kind.PROFILE: PROFILE, Kind.ORDER: ORDER, Kind.ACTIVATION: ACTIVATION}
-EXTRA = {"_key": TEXT, "_timestamp_ms": LONG, "_schema_id": INT, "_is_tombstone": BOOL}
+EXTRA = {"_key": TEXT, "_timestamp_ms": LONG, "_schema_id": INT, "_is_tombstone": BOOL, "_replayed_from": TEXT}
 QUARANTINE = {"topic": TEXT, "partition": INT, "offset": LONG, "timestamp_ms": LONG, "key": RAW, "value": RAW}
-QUARANTINE |= {"reason": TEXT, "detail": TEXT, "schema_id": INT, "quarantined_at_ms": LONG}
+QUARANTINE |= {"reason": TEXT, "detail": TEXT, "schema_id": INT, "quarantined_at_ms": LONG, "replayed_from": TEXT}
 GOLD = {"customer_id": TEXT, "email": TEXT, "first_name": TEXT, "last_name": TEXT, "created_at_ms": LONG}
 GOLD |= {"is_active": BOOL, "lifecycle_stage": TEXT, "order_count": LONG, "lifetime_value_cents": LONG}
 GOLD |= {"average_order_value_cents": LONG, "first_order_at_ms": LONG, "last_order_at_ms": LONG, "delivered": LONG}
@@ -142,8 +142,11 @@ class PlayedLab:
         record = Record(message.topic(), key, value, kind, "", "", "")
         reasons = broken_rules(record, at_ms, self._schemas)
         place = {"partition": message.partition(), "offset": message.offset()}
+        replaced = dict(message.headers() or []).get(REPLAYED_FROM)
+        source = replaced.decode() if replaced else None
         if reasons:
             wrong = {"topic": message.topic(), **place, "timestamp_ms": at_ms, "key": key, "value": value}
+            wrong["replayed_from"] = source
             self.tables[marketing.QUARANTINE].append(
                 wrong | {"reason": reasons[0].value, "detail": "", "schema_id": None, "quarantined_at_ms": at_ms}
             )
@@ -155,6 +158,7 @@ class PlayedLab:
             "_timestamp_ms": at_ms,
             "_schema_id": schema_id,
             "_is_tombstone": value is None,
+            "_replayed_from": source,
         }
         self.tables[BRONZE[kind]].append(row | landed)
 
@@ -201,6 +205,13 @@ class PlayedLab:
                 self.send(
                     marketing.CUSTOMER_PROFILE, row["customer_id"].encode(), frame(marketing.CUSTOMER_PROFILE, value)
                 )
+        self.flush()
+
+    def replay(self, topic: Topic, key: bytes, value: bytes | None) -> None:
+        """Send a record that replaces the first one of `topic` in quarantine, and say so in its header."""
+        wrong = next(row for row in self.tables[marketing.QUARANTINE] if row["topic"] == topic.name)
+        source = f"{topic.name}:{wrong['partition']}:{wrong['offset']}"
+        self._producer.produce(topic.name, value, key, headers={REPLAYED_FROM: source.encode()})
         self.flush()
 
     def write(self, table: Table) -> None:

@@ -1,7 +1,10 @@
 """The audit on a real broker, registry, Redis and Delta tables: balanced books pass, every tampering is named by id."""
 
 import json
+import random
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -25,9 +28,12 @@ from scripts.bootstrap.schemas import ensure_schemas
 from scripts.bootstrap.topics import ensure_topics
 from scripts.generate.ledger import ledger_dir
 from scripts.generate.run import Plan, run
+from webapp.commands.events import activation_event
 from webapp.commands.framing import AvroFramer
 
 pytestmark = pytest.mark.integration
+
+STRANGER = "0a1b2c3d-0000-4000-8000-00000000000e"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,10 @@ def played(lab_services: Any, tmp_path_factory: pytest.TempPathFactory) -> Playe
     lab.empty_topics()
     plan = Plan(rate=400, duration_s=1.5, seed=3, bad=0.2)
     assert run(settings, marketing.MARKETING, plan, stop=threading.Event(), say=lambda _: None)
-    lab.keep_stages(AvroFramer(settings, marketing.MARKETING).frame)
+    framer = AvroFramer(settings, marketing.MARKETING)
+    lab.keep_stages(framer.frame)
+    again = activation_event(random.Random(1), STRANGER, time.time_ns() // 1_000_000, lambda: str(uuid.uuid4()))
+    lab.replay(marketing.ACTIVATION_STATUS, again.key.encode(), framer.frame(again.topic, again.value))
     lab.play()
     return lab
 
@@ -191,8 +200,21 @@ def test_a_faulty_record_in_bronze_is_named(played: PlayedLab) -> None:
         assert f"{id_of(marketing.QUARANTINE, wrong)}: in bronze, but it has {wrong['reason']}" in found(books(played))
 
 
+def test_a_replay_of_nothing_and_one_done_twice_are_named(played: PlayedLab) -> None:
+    rows = played.tables[marketing.BRONZE_ACTIVATIONS]
+    (done,) = [row for row in rows if row["_replayed_from"]]
+
+    def claim(spoiled: list[dict[str, Any]]) -> None:
+        spoiled[0]["_replayed_from"] = "nowhere:0:1"
+        spoiled[1]["_replayed_from"] = done["_replayed_from"]
+
+    with tampered(played, marketing.BRONZE_ACTIVATIONS, claim):
+        text = found(books(played))
+    assert f"{id_of(marketing.BRONZE_ACTIVATIONS, rows[0])}: replaces nowhere:0:1, which is not in quarantine" in text
+    assert f"replaces {done['_replayed_from']}, which was replaced before" in text
+
+
 VIEWS = [marketing.LIVE_VIEW, marketing.SEGMENT_VIEW, marketing.GOLD_VIEW, marketing.PROPENSITY_VIEW]
-STRANGER = "0a1b2c3d-0000-4000-8000-00000000000e"
 
 
 def test_views_that_lost_gained_or_changed_a_row_are_named(played: PlayedLab) -> None:

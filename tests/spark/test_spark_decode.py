@@ -11,6 +11,7 @@ import fastavro
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql.types import (
+    ArrayType,
     BinaryType,
     IntegerType,
     LongType,
@@ -20,7 +21,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from contracts.faults import MAX_AHEAD_MS, Reason
+from contracts.faults import MAX_AHEAD_MS, REPLAYED_FROM, Reason
 from contracts.marketing import ACTIVATION_STATUS, CUSTOMER_PROFILE, MARKETING, ORDER_PLACED
 from contracts.model import Topic
 from contracts.schemas import load_schema
@@ -42,6 +43,9 @@ KAFKA = StructType(
         StructField("partition", IntegerType()),
         StructField("offset", LongType()),
         StructField("timestamp", TimestampType()),
+        StructField(
+            "headers", ArrayType(StructType([StructField("key", StringType()), StructField("value", BinaryType())]))
+        ),
     ]
 )
 
@@ -171,7 +175,7 @@ def cases() -> list[Case]:
 def test_every_record_gets_its_reason(spark: SparkSession) -> None:
     at = datetime.fromtimestamp(NOW_MS / 1000, timezone.utc)
     found_cases = cases()
-    rows = [(key, value, topic.name, 0, place, at) for place, (_, topic, key, value, _) in enumerate(found_cases)]
+    rows = [(key, value, topic.name, 0, place, at, None) for place, (_, topic, key, value, _) in enumerate(found_cases)]
     schemas: dict[int, str | None] = {
         IDS[source.topic.name]: text for source, text in zip(SOURCES, READERS, strict=True)
     }
@@ -186,9 +190,10 @@ def test_every_record_gets_its_reason(spark: SparkSession) -> None:
 def test_fields_of_both_schema_versions_land_alike(spark: SparkSession) -> None:
     at = datetime.fromtimestamp(NOW_MS / 1000, timezone.utc)
     old, new = order(), order() | {"gift_note": "hi"}
+    replayed = [("trace", b"x"), (REPLAYED_FROM, b"topic:0:17"), (REPLAYED_FROM, b"topic:0:18")]
     rows = [
-        (b"k", encoded(ORDER_PLACED, old), ORDER_PLACED.name, 0, 0, at),
-        (b"k", encoded(ORDER_PLACED, new, EXTENDED_ORDER), ORDER_PLACED.name, 0, 1, at),
+        (b"k", encoded(ORDER_PLACED, old), ORDER_PLACED.name, 0, 0, at, [("trace", b"x")]),
+        (b"k", encoded(ORDER_PLACED, new, EXTENDED_ORDER), ORDER_PLACED.name, 0, 1, at, replayed),
     ]
     schemas: dict[int, str | None] = {2: READERS[1], EXTENDED_ORDER: json.dumps(extended_order_schema())}
     found = classifier(SOURCES, READERS, schemas)(spark.createDataFrame(rows, KAFKA)).orderBy("offset").collect()
@@ -196,3 +201,4 @@ def test_fields_of_both_schema_versions_land_alike(spark: SparkSession) -> None:
         old,
         {name: value for name, value in new.items() if name != "gift_note"},
     ]
+    assert [row.replayed_from for row in found] == [None, "topic:0:17"]

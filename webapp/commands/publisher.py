@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -74,7 +75,9 @@ class _Connection:
         self._thread = threading.Thread(target=self._poll, name="publisher-poll", daemon=True)
         self._thread.start()
 
-    def send(self, event: Event, value: bytes | None, done: "Future[Ack]") -> None:
+    def send(
+        self, event: Event, value: bytes | None, done: "Future[Ack]", headers: Mapping[str, bytes] | None = None
+    ) -> None:
         """Queue the record; `done` gets its acknowledgement or its error."""
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
@@ -85,7 +88,9 @@ class _Connection:
                 self.broken.set()
             done.set_exception(KafkaException(error))
 
-        self._producer.produce(event.topic.name, value, event.key.encode(), on_delivery=on_delivery)
+        self._producer.produce(
+            event.topic.name, value, event.key.encode(), on_delivery=on_delivery, headers=dict(headers or {})
+        )
 
     def close(self, timeout_s: float) -> None:
         """Wait up to `timeout_s` for what is queued, then give up on the rest and stop."""
@@ -127,8 +132,10 @@ class EventPublisher:
         self._lock = threading.Lock()
         self._connection: _Connection | None = None
 
-    def publish(self, event: Event, timeout_s: float = DELIVERY_TIMEOUT_S) -> Ack:
-        """Publish `event` and wait for its acknowledgement.
+    def publish(
+        self, event: Event, timeout_s: float = DELIVERY_TIMEOUT_S, headers: Mapping[str, bytes] | None = None
+    ) -> Ack:
+        """Publish `event`, with `headers`, and wait for its acknowledgement.
 
         Raises:
             PublishError: the event was not acknowledged within `timeout_s` seconds, or could not be sent;
@@ -139,7 +146,7 @@ class EventPublisher:
         connection = self._connected()
         done: Future[Ack] = Future()
         try:
-            connection.send(event, value, done)
+            connection.send(event, value, done, headers)
             return done.result(max(0.0, timeout_s - (time.monotonic() - started)))
         except BufferError as error:
             raise PublishError(f"{self._place(event)} was not sent: too many events wait for the broker") from error

@@ -9,7 +9,15 @@ from rich.console import Console
 
 from contracts.faults import FAULTS, Kind, Reason
 from scripts.audit.books import Books, common_row, gold_row
-from scripts.audit.check_positions import Faulty, LedgerLine, Quarantined, check_complete, check_judgement, check_ledger
+from scripts.audit.check_positions import (
+    Faulty,
+    LedgerLine,
+    Quarantined,
+    check_complete,
+    check_judgement,
+    check_ledger,
+    check_replayed,
+)
 from scripts.audit.check_tables import (
     check_gold,
     check_profiles,
@@ -132,6 +140,18 @@ def test_a_wrong_judgement_is_found() -> None:
 def ledger(fault: str | None, *, held: bool = True, said: str | None = None) -> Check:
     quarantined = {AT: Quarantined(said, None, b"")} if said else {}
     return check_ledger([LedgerLine(AT, "id-1", fault)], marks(AT) if held else marks(), quarantined, FAULTS)
+
+
+def test_replays_replace_what_is_in_quarantine_once() -> None:
+    wrong = Quarantined("not_framed", Reason.NOT_FRAMED, b"")
+    held = {(TOPIC, 0, 1): wrong, (TOPIC, 0, 2): wrong}
+    right = [((TOPIC, 1, 7), f"{TOPIC}:0:1"), ((TOPIC, 0, 8), f"{TOPIC}:0:2")]
+    check = check_replayed(right, held)
+    assert (check.is_balanced, check.checked, check.notes) == (True, 2, ["2 of 2 quarantined records were replayed"])
+    twice = [((TOPIC, 1, 7), f"{TOPIC}:0:1"), ((TOPIC, 1, 8), f"{TOPIC}:0:1")]
+    assert_differs(check_replayed(twice, held), f"{TOPIC}:1:8: replaces {TOPIC}:0:1, which was replaced before")
+    assert_differs(check_replayed([((TOPIC, 0, 7), f"{TOPIC}:0:3")], held), "which is not in quarantine")
+    assert_differs(check_replayed([((COMPACTED, 0, 7), f"{TOPIC}:0:1")], held), "of another topic")
 
 
 def test_a_ledger_that_is_contained() -> None:

@@ -1,0 +1,1 @@
+"""`make replay-quarantine`: what is in quarantine, and mended records back into their topics."""
