@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 BATCHES_IN_HAND: Final = 10
+CHANGES_IN_HAND: Final = 30_000
 _REST: Final = 2.0
 
 
@@ -33,6 +34,10 @@ class Pace:
         self._last = self._clock()
         self.next_commit = self._last + min(_REST * (self._last - self._began), self._interval)
 
-    def can_wait(self, batches: int) -> bool:
-        """Tell whether the commit of so many batches may wait for further ones."""
-        return batches < BATCHES_IN_HAND and self._clock() - self._last < self._interval
+    def can_wait(self, batches: int, changes: int) -> bool:
+        """Tell whether the commit of so many batches, with so many changed keys, may wait for further ones.
+
+        Changed keys are held in memory, 1 to 2 kB for each; where they are many, few are changed again by waiting.
+        """
+        is_little = batches < BATCHES_IN_HAND and changes < CHANGES_IN_HAND
+        return is_little and self._clock() - self._last < self._interval

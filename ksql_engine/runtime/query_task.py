@@ -219,7 +219,7 @@ class QueryTask:
             if messages:
                 in_hand.append(len(messages))
             more = feed.behind and self._running.is_set() and not self._stop.is_set()
-            if in_hand and not (more and pace.can_wait(len(in_hand))):
+            if in_hand and not (more and pace.can_wait(len(in_hand), self.state.uncommitted)):
                 self._commit(pipeline, commits, pace)
                 self.processed += sum(in_hand)
                 in_hand = []

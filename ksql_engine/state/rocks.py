@@ -35,6 +35,7 @@ _FORMAT: Final = b"\x00format"
 _CURRENT_FORMAT: Final = b"3"
 _DELETED: Final = object()
 _CLEAN_ENTRIES: Final = 2000
+_WRITTEN_ENTRIES: Final = 10_000
 _SCAN_ENTRIES: Final = 500
 _MEMTABLE_BYTES: Final = 4 * 1024 * 1024
 
@@ -89,6 +90,11 @@ class RocksState:
     def keeps_stores(self) -> bool:
         """Whether there is more than offsets to keep: stores that were asked for."""
         return bool(self._stores)
+
+    @property
+    def uncommitted(self) -> int:
+        """How many keys have changed since the last commit."""
+        return sum(store.uncommitted for store in self._stores.values())
 
     def prepare(self, offsets: Offsets) -> None:
         """Write all changes since the last commit aside, with `offsets`; then comes `commit`, or `settle` at last."""
@@ -159,7 +165,7 @@ class RocksState:
 class RocksStore:
     """One named part of a query's database: changes are held in memory until the commit.
 
-    Keys carry the store's prefix. What a commit wrote stays at hand until the next.
+    Keys carry the store's prefix. What a commit wrote stays at hand until the next, unless it is too much to be kept.
     """
 
     def __init__(self, db: Rdict, prefix: bytes, lock: threading.Lock) -> None:
@@ -254,6 +260,11 @@ class RocksStore:
                 return
             start = bytes(found[-1][0]) + b"\x00"  # type: ignore[arg-type]  # raw mode has bytes only
 
+    @property
+    def uncommitted(self) -> int:
+        """How many keys have changed since the last commit."""
+        return len(self._changed)
+
     def changes(self) -> Iterator[Change]:
         """Yield all changes since the last commit."""
         for key, value in self._changed.items():
@@ -262,7 +273,7 @@ class RocksStore:
     def committed(self) -> None:
         """Take the changes as written."""
         if self._changed:
-            self._clean = self._changed
+            self._clean = self._changed if len(self._changed) <= _WRITTEN_ENTRIES else {}
         self.roll_back()
 
     def forget(self) -> None:

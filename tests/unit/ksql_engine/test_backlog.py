@@ -12,6 +12,7 @@ from engine_world import engine, execute, pulled
 
 from ksql_engine.driver.registry import MemoryRegistry
 from ksql_engine.operators.endpoints import Message
+from ksql_engine.runtime import pace
 from ksql_engine.runtime.broker import InputFeed
 from ksql_engine.runtime.engine import Engine
 from ksql_engine.runtime.memory_broker import MemoryBroker
@@ -88,6 +89,15 @@ def test_a_backlog_is_committed_in_few_steps_and_completely(tmp_path: Path) -> N
     assert written(broker) == [sum(range(BATCHES_IN_HAND)), sum(range(2 * BATCHES_IN_HAND)), sum(range(RECORDS))]
 
 
+def test_a_backlog_of_many_keys_is_committed_in_more_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = SmallBatches()
+    monkeypatch.setattr(pace, "CHANGES_IN_HAND", 1)
+    with engine(tmp_path, broker, MemoryRegistry()) as running:
+        with_backlog(broker, running)
+        assert pulled(running, WHOLE, 1) == [("a", 253)]
+    assert written(broker) == [sum(range(number + 1)) for number in range(RECORDS)]
+
+
 def test_tools_are_shown_what_is_committed(tmp_path: Path) -> None:
     broker = SmallBatches()
     with engine(tmp_path, broker, MemoryRegistry()) as running:
@@ -101,7 +111,7 @@ def test_a_paused_query_has_nothing_in_hand(tmp_path: Path, monkeypatch: pytest.
     broker = SmallBatches()
     with engine(tmp_path, broker, MemoryRegistry()) as running:
 
-        def pause(_pace: Pace, _batches: int) -> bool:
+        def pause(_pace: Pace, *_in_hand: int) -> bool:
             the_query(running).pause()
             return True
 
@@ -116,7 +126,7 @@ def test_a_stopped_query_finishes_what_is_in_hand(tmp_path: Path, monkeypatch: p
     with engine(tmp_path, broker, MemoryRegistry()) as running:
         asked = threading.Event()
 
-        def stop(_pace: Pace, _batches: int) -> bool:
+        def stop(_pace: Pace, *_in_hand: int) -> bool:
             the_query(running).task.signal_stop()
             asked.set()
             return True

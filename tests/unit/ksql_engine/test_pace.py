@@ -1,6 +1,6 @@
 """When queries commit."""
 
-from ksql_engine.runtime.pace import BATCHES_IN_HAND, Pace
+from ksql_engine.runtime.pace import BATCHES_IN_HAND, CHANGES_IN_HAND, Pace
 
 
 class Clock:
@@ -39,13 +39,18 @@ def test_a_slow_commit_makes_no_query_rest_longer_than_the_interval() -> None:
 def test_behind_a_commit_waits_for_the_interval() -> None:
     clock = Clock()
     pace = Pace(2.0, clock)
-    assert pace.can_wait(1)
+    assert pace.can_wait(1, 1)
     clock.now += 2.0
-    assert not pace.can_wait(1)
+    assert not pace.can_wait(1, 1)
     pace.committing()
     pace.committed()
-    assert pace.can_wait(1)
+    assert pace.can_wait(1, 1)
 
 
 def test_behind_a_commit_comes_early_when_much_is_in_hand() -> None:
-    assert not Pace(2.0, Clock()).can_wait(BATCHES_IN_HAND)
+    assert not Pace(2.0, Clock()).can_wait(BATCHES_IN_HAND, 1)
+
+
+def test_behind_a_commit_comes_early_when_many_keys_have_changed() -> None:
+    assert Pace(2.0, Clock()).can_wait(1, CHANGES_IN_HAND - 1)
+    assert not Pace(2.0, Clock()).can_wait(1, CHANGES_IN_HAND)
