@@ -8,6 +8,7 @@ from typing import Any
 
 from ksql_engine.dialect.parser import parse_statement
 from ksql_engine.dialect.statements import SelectStatement
+from ksql_engine.errors import StatementError
 from ksql_engine.expressions.compiler import Compiled, Compiler
 from ksql_engine.expressions.scope import Scope, ScopeColumn
 from ksql_engine.functions.registry import builtin_functions
@@ -82,8 +83,12 @@ def compiled(text: str) -> Compiled:
 
 
 def value(text: str) -> Any:
-    """The value, or the word "error" where the expression has none."""
+    """The value, or the word "error" where the expression has none, "refused" where it is none."""
     try:
-        return compiled(text).call((), ROW)
+        made = compiled(text)
+    except StatementError:
+        return "refused"
+    try:
+        return made.call((), ROW)
     except Exception:
         return "error"
