@@ -23,8 +23,9 @@ class Progress:
     """
 
     def __init__(self, settings: Settings, inputs: int, query_prefix: str = "", service: str = "default_") -> None:
-        self._admin = AdminClient({**settings.kafka_client})
-        self._consumer = Consumer({**settings.kafka_client, "group.id": "ends", "enable.auto.commit": False})
+        client = {**settings.kafka_client, "log_level": 2}
+        self._admin = AdminClient(client)
+        self._consumer = Consumer({**client, "group.id": "ends", "enable.auto.commit": False})
         self._groups = f"_confluent-ksql-{service}query_{query_prefix}"
         self._inputs = inputs
 
