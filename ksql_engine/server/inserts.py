@@ -20,6 +20,7 @@ from ksql_engine.operators.endpoints import Message
 from ksql_engine.plan.model import Source
 from ksql_engine.runtime.engine import Engine, describe_failure
 from ksql_engine.runtime.insert import row_message
+from ksql_engine.server.session_properties import request_properties
 
 _MAX_LINE: Final = 10 * 1024 * 1024
 Answer = dict[str, Any]
@@ -67,11 +68,15 @@ async def _batches(request: Request) -> AsyncIterator[list[str]]:
 
 def _source(engine: Engine, line: str) -> Source:
     try:
-        target = json.loads(line)["target"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        head = json.loads(line)
+        target, properties = head["target"], head.get("properties") or {}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadRequestError("The first line must be a JSON object with a target") from error
     if not isinstance(target, str) or not target:
         raise BadRequestError("The target must be the name of a stream or table")
+    if not isinstance(properties, dict):
+        raise BadRequestError("Invalid JSON in request: 'properties' must be an object")
+    request_properties(properties, engine.settings.properties)
     engine.check_ready()
     return engine.metastore.source(_name(target))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -142,6 +143,15 @@ def test_properties_of_a_request(api: Api, path: str) -> None:
     )
     body = api.refused(path, {text: "SHOW STREAMS;", given: {"ksql.streams.commit.interval.ms": "soon"}})[1]
     assert body["message"].startswith("Failed to set 'ksql.streams.commit.interval.ms' to 'soon'\nCaused by: Invalid")
+
+
+def test_properties_of_inserts(api: Api) -> None:
+    api.ksql(STREAM)
+    for properties, status in (({}, 200), ({"auto.offset.reset": "latest"}, 200), ({"nonsense": 1}, 400), ([1], 400)):
+        head = json.dumps({"target": "S", "properties": properties})
+        answered, data = api.raw("POST", "/inserts-stream", f'{head}\n{{"ID": "a", "N": 1}}\n'.encode())
+        assert answered == status
+        assert json.loads(data.splitlines()[0]).get("error_code", 0) == (0 if status == 200 else 40000)
 
 
 def test_json_values_are_taken_as_text(api: Api) -> None:
