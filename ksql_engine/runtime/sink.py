@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -78,9 +79,10 @@ class Sink:
             raise SinkFailedError("stopped while waiting for the broker")
 
     def close(self, seconds: float = 0.0) -> None:
-        """Give up what is not acknowledged after `seconds`."""
+        """Give up what is not acknowledged after `seconds`; what was wrong before is not raised once more."""
         deadline = time.monotonic() + seconds
-        while self._producer.flush(0.1) > 0 and time.monotonic() < deadline:
-            continue
-        self._producer.purge()
-        self._producer.flush(0.1)
+        with suppress(KafkaException):
+            while self._producer.flush(0.1) > 0 and time.monotonic() < deadline:
+                continue
+            self._producer.purge()
+            self._producer.flush(0.1)

@@ -44,7 +44,7 @@ class TransactionalSink(Sink):
             self._begin()
         try:
             super().send(message)
-        except SinkFailedError as error:
+        except (SinkFailedError, KafkaException) as error:
             self._fail(error)
 
     def log(self, message: Message) -> None:
@@ -53,7 +53,7 @@ class TransactionalSink(Sink):
             self._log = Sink(self._settings, self._stopped)
         try:
             self._log.send(message)
-        except SinkFailedError as error:
+        except (SinkFailedError, KafkaException) as error:
             _LOG.warning("%s: a record of the processing log is lost: %s", self._id, error)
             self._log.close()
             self._log = None

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from engine_process import EngineProcess, eventually, kill_server, kill_worker, workers
+from engine_process import EngineProcess, kill_server, kill_worker, workers
 from test_ksql_engine import create_topic
+
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
