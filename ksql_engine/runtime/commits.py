@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.runtime.broker import InputFeed, OutputSink, Transactions
 from ksql_engine.state.rocks import Offsets, RocksState
+
+_LOG = logging.getLogger(__name__)
 
 
 class Commits(Protocol):
@@ -85,7 +88,8 @@ class ExactlyOnce:
         """
         self._transactions.open()
         self._committed = self._feed.committed()
-        self._state.settle(self._committed)
+        if self._state.settle(self._committed):
+            _LOG.info("Kafka committed what was prepared for the state: it counts")
         held = self._state.offsets()
         if any(offset > held.get(place, 0) for place, offset in self._committed.items()):
             self._reprocess(self._committed)

@@ -104,6 +104,9 @@ class Feed:
         """Return the group's offsets, where it has any, once no transaction can change them. Raises as `start`."""
         places = [TopicPartition(topic, part) for topic in self._topics for part in self._partitions(topic)]
         found = self._consumer.committed(places, timeout=_METADATA_SECONDS)
+        for place in found:
+            if place.error is not None:
+                raise KafkaException(place.error)
         return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
     def membership(self) -> Any:

@@ -106,16 +106,18 @@ class RocksState:
         except Exception as error:
             raise StorageError(f"Cannot write the state in {self._folder}: {error}") from error
 
-    def settle(self, committed: Offsets) -> None:
-        """Commit what was prepared if `committed` holds its offsets; nothing else may have changed since."""
+    def settle(self, committed: Offsets) -> bool:
+        """Commit what was prepared if `committed` holds its offsets, and tell so; nothing may have changed since."""
         data = self._db.get(_PREPARED) if self._has_prepared else None
         if data is None:
-            return
+            return False
         offsets, changes = decode_value(data)
-        if all(committed.get(place) == offset for place, offset in offsets.items()):
-            self._write(changes, offsets)
-            for store in self._stores.values():
-                store.forget()
+        if any(committed.get(place) != offset for place, offset in offsets.items()):
+            return False
+        self._write(changes, offsets)
+        for store in self._stores.values():
+            store.forget()
+        return True
 
     def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Write all changes since the last commit together with `offsets`, all or nothing."""
