@@ -12,7 +12,8 @@ VENV_STEP := $(PYTHON) scripts/stack/bootstrap_venv.py
 option = $(if $($(1)),$(2) $($(1)))
 
 .PHONY: help venv doctor setup up down clear distclean status logs topics schemas ksql ksql-reset spark webapp \
-        webapp-local generate verify audit replay-quarantine drill test check bench bench-ksql lock
+        webapp-local generate verify audit replay-quarantine drill test check bench bench-ksql \
+        bench-lakehouse lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -103,6 +104,10 @@ bench: venv ## measure the README's figures on the running lab
 bench-ksql: venv ## how fast the SQL engine is: ORDERS=1000000 CUSTOMERS=100000 WORKERS=2 LATENCY=30 COMMIT=2.0
 	@$(VENV) -m benchmarks.ksql $(call option,ORDERS,--orders) $(call option,CUSTOMERS,--customers) \
 	  $(call option,WORKERS,--workers) $(call option,LATENCY,--latency) $(call option,COMMIT,--commit-interval-s)
+
+bench-lakehouse: venv ## how fast the lakehouse is: ORDERS=1000000 CUSTOMERS=100000 GROWN=1000000
+	@$(VENV) -m benchmarks.lakehouse $(call option,ORDERS,--orders) $(call option,CUSTOMERS,--customers) \
+	  $(call option,GROWN,--grown)
 
 lock: venv ## renew the locked requirements and the jars' checksums
 	@$(VENV) -m scripts.stack.lock

@@ -1,4 +1,4 @@
-"""Orders, customers and activations in a broker of their own, for the benchmarks of the SQL engine."""
+"""Orders, customers and activations in a broker of their own, for the benchmarks."""
 
 import random
 import tempfile
@@ -81,7 +81,7 @@ def _produced(producer: Producer, event: Event, value: bytes | None) -> bool:
 def loaded_broker(found: Iterable[Event]) -> Iterator[NativeLab]:
     """A lab with Kafka and registry alone, its topics filled."""
     with (
-        tempfile.TemporaryDirectory(prefix="bench-ksql-", ignore_cleanup_errors=True) as home,
+        tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as home,
         trial_lab(Path(home), MARKETING, ["kafka", "registry"], print, kafka_heap_mb=512) as lab,
     ):
         ensure_topics(lab.settings, MARKETING)
