@@ -25,8 +25,8 @@ def encode_key(key: tuple[Any, ...], prefix: bytes = b"") -> bytes:
     The bytes of a tuple start with those of each tuple it starts with, and sort like the tuples: nulls first, whole
     numbers (64 bits), doubles, text and bytes by value. Decimals and larger numbers have an order of no meaning.
     """
-    if len(key) == 1 and type(key[0]) is str:  # most keys
-        return prefix + _text(key[0])
+    if len(key) == 1 and type(key[0]) is str and key[0].isascii() and "\x00" not in key[0]:  # most keys
+        return prefix + f"\x07{key[0]}\x00".encode()
     return prefix + b"".join([_ENCODERS[type(part)](part) for part in key])
 
 

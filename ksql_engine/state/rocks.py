@@ -21,23 +21,21 @@ from rocksdict import (
 
 from ksql_engine.errors import StateMismatchError, StorageError
 from ksql_engine.state.codec import decode_value, encode_key, encode_value
+from ksql_engine.state.recent import UNKNOWN, Change, Recent
 from ksql_engine.state.store import Key, SortedKeys, Store, after_prefix
 
 Offsets = dict[tuple[str, int], int]
 """(topic, partition) to the next offset to read."""
-
-Change = tuple[bytes, "bytes | None"]
-"""A key's bytes, and those of its new value, None when it is deleted."""
 
 _OFFSETS: Final = b"\x00offsets"
 _PREPARED: Final = b"\x00prepared"
 _FORMAT: Final = b"\x00format"
 _CURRENT_FORMAT: Final = b"3"
 _DELETED: Final = object()
-_CLEAN_ENTRIES: Final = 2000
-_WRITTEN_ENTRIES: Final = 10_000
 _SCAN_ENTRIES: Final = 500
-_MEMTABLE_BYTES: Final = 4 * 1024 * 1024
+# A table of this size takes more time to fill than a smaller one, and far less is merged in the background.
+_MEMTABLE_BYTES: Final = 16 * 1024 * 1024
+_LEVELS: Final = 7
 
 
 class RocksState:
@@ -167,7 +165,7 @@ class RocksState:
 class RocksStore:
     """One named part of a query's database: changes are held in memory until the commit.
 
-    Keys carry the store's prefix. What a commit wrote stays at hand until the next, unless it is too much to be kept.
+    Keys carry the store's prefix.
     """
 
     def __init__(self, db: Rdict, prefix: bytes, lock: threading.Lock) -> None:
@@ -176,7 +174,8 @@ class RocksStore:
         self._lock = lock
         self._prefix = prefix
         self._changed: dict[bytes, Any] = {}
-        self._clean: dict[bytes, Any] = {}
+        self._recent = Recent()
+        self._written: list[Change] = []
         self._sorted = SortedKeys()
         self._last_key: Key = ()
         self._last_data = prefix
@@ -186,20 +185,16 @@ class RocksStore:
         data = self._encoded(key)
         found = self._changed.get(data)
         if found is None:
-            found = self._clean.get(data)
-            if found is None:
-                return self._read(data)
+            return self._read(data)
         return None if found is _DELETED else found
 
     def _read(self, data: bytes) -> Any:
-        stored = self._db.get(data)
-        if stored is None:
-            return None
-        value = decode_value(stored)
-        if len(self._clean) >= _CLEAN_ENTRIES:
-            self._clean = {}
-        self._clean[data] = value
-        return value
+        stored = self._recent.get(data)
+        if stored is UNKNOWN:
+            stored = self._db.get(data)
+            if stored is not None:
+                self._recent.add(data, stored)
+        return None if stored is None else decode_value(stored)
 
     def put(self, key: Key, value: Any) -> None:
         """Set the value, from the next commit on for good."""
@@ -267,25 +262,27 @@ class RocksStore:
         """How many keys have changed since the last commit."""
         return len(self._changed)
 
-    def changes(self) -> Iterator[Change]:
-        """Yield all changes since the last commit."""
-        for key, value in self._changed.items():
-            yield key, None if value is _DELETED else encode_value(value)
+    def changes(self) -> list[Change]:
+        """Return all changes since the last commit in the order of their keys, which is how memory takes them best."""
+        changed = self._changed
+        self._written = [
+            (key, None if (value := changed[key]) is _DELETED else encode_value(value)) for key in sorted(changed)
+        ]
+        return self._written
 
     def committed(self) -> None:
         """Take the changes as written."""
-        if self._changed:
-            self._clean = self._changed if len(self._changed) <= _WRITTEN_ENTRIES else {}
+        self._recent.update(self._written)
         self.roll_back()
 
     def forget(self) -> None:
         """Forget the changes, and what was read: the database was written to past this store."""
-        self._clean = {}
+        self._recent.clear()
         self.roll_back()
 
     def roll_back(self) -> None:
         """Forget the changes."""
-        self._changed = {}
+        self._changed, self._written = {}, []
         self._sorted.clear()
 
 
@@ -313,13 +310,13 @@ def _options(cache: Cache) -> Options:
     options.set_memtable_prefix_bloom_ratio(0.1)
     options.set_memtable_whole_key_filtering(True)
     options.set_arena_block_size(64 * 1024)
-    options.set_max_total_wal_size(8 * 1024 * 1024)
     options.set_max_open_files(64)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(2)
     options.set_stats_dump_period_sec(0)
     options.set_stats_persist_period_sec(0)
-    options.set_compression_type(DBCompressionType.lz4())
+    # What was just written is soon merged or read again, so the upper two levels are left as they are.
+    options.set_compression_per_level([DBCompressionType.none()] * 2 + [DBCompressionType.lz4()] * (_LEVELS - 2))
     blocks = BlockBasedOptions()
     blocks.set_block_cache(cache)
     blocks.set_bloom_filter(10, False)

@@ -12,28 +12,9 @@ from ksql_engine.errors import StateMismatchError, StorageError
 from ksql_engine.operators.endpoints import Message
 from ksql_engine.runtime.catalog import Catalog, Command
 from ksql_engine.runtime.feed import in_time_order
-from ksql_engine.state import rocks
 from ksql_engine.state.codec import decode_value, encode_key
-from ksql_engine.state.rocks import RocksState, RocksStore, shared_cache
+from ksql_engine.state.rocks import RocksState, shared_cache
 from ksql_engine.state.store import MemoryState
-
-
-def rocks_store(state: RocksState, name: str) -> RocksStore:
-    found = state.store(name)
-    assert isinstance(found, RocksStore)
-    return found
-
-
-def test_what_a_large_commit_wrote_is_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rocks, "_WRITTEN_ENTRIES", 2)
-    state = RocksState(tmp_path / "q", shared_cache())
-    small, large = rocks_store(state, "small"), rocks_store(state, "large")
-    for number in range(3):
-        small.put((number % 2,), number)
-        large.put((number,), number)
-    state.commit({})
-    assert [len(small._clean), len(large._clean)] == [2, 0]
-    assert [large.get((number,)) for number in range(3)] == [0, 1, 2]
 
 
 def test_a_commit_is_whole_and_a_roll_back_too(tmp_path: Path) -> None:
