@@ -6,6 +6,8 @@ from typing import Any
 import fastavro
 import requests
 
+from contracts.marketing import MARKETING
+from contracts.schemas import load_schema
 from scripts.audit.classify import Codec
 from scripts.audit.errors import CannotAudit
 
@@ -13,13 +15,17 @@ TIMEOUT_S = 10.0
 
 
 class Codecs:
-    """The codecs of the schema ids in use, each asked for once. `subject` names the schema that readers expect."""
+    """The codecs of the schema ids in use, each asked for once.
+
+    Records are read as the project's own schema of their subject, as the lakehouse does, whatever was registered
+    later; those of a subject without one, as they were written.
+    """
 
     def __init__(self, registry_url: str) -> None:
         self._url = registry_url
         self._session = requests.Session()
         self._schemas: dict[int, Any] = {}
-        self._readers: dict[str, tuple[int, Any]] = {}
+        self._readers = {topic.subject: load_schema(MARKETING, topic) for topic in MARKETING.with_schema()}
         self._codecs: dict[tuple[str, int], Codec | None] = {}
 
     def of(self, subject: str, schema_id: int) -> Codec | None:
@@ -37,18 +43,13 @@ class Codecs:
         writer = self._schema(schema_id)
         if writer is None:
             return None
-        if subject not in self._readers:
-            latest = self._get(f"/subjects/{subject}/versions/latest")
-            if latest is None:
-                return Codec(writer)
-            self._readers[subject] = latest["id"], _parse(latest["schema"])
-        reader_id, reader = self._readers[subject]
-        return Codec(writer) if schema_id == reader_id else Codec(writer, reader)
+        reader = self._readers.get(subject)
+        return Codec(_parse(writer)) if reader in (None, writer) else Codec(_parse(writer), _parse(reader))
 
     def _schema(self, schema_id: int) -> Any:
         if schema_id not in self._schemas:
             found = self._get(f"/schemas/ids/{schema_id}") if schema_id >= 0 else None
-            self._schemas[schema_id] = _parse(found["schema"]) if found else None
+            self._schemas[schema_id] = json.loads(found["schema"]) if found else None
         return self._schemas[schema_id]
 
     def _get(self, path: str) -> Any:
@@ -63,5 +64,5 @@ class Codecs:
             raise CannotAudit(f"the schema registry at {self._url} does not answer ({error})", "make up") from error
 
 
-def _parse(text: str) -> Any:
-    return fastavro.parse_schema(json.loads(text))
+def _parse(schema: Any) -> Any:
+    return fastavro.parse_schema(schema)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from contracts.marketing import MARKETING
@@ -45,7 +46,7 @@ def replay_quarantine(
         else:
             _show_or_export(settings, export_to, choice, console)
     except (ReplayError, AuditError, CommandError) as error:
-        Console(stderr=True).print(f"[bold red]cannot replay:[/] {error}")
+        Console(stderr=True).print("[bold red]cannot replay:[/]", escape(str(error)), highlight=False)
         raise typer.Exit(FAILED) from error
 
 

@@ -41,7 +41,8 @@ def replayed_in_tail(settings: Settings, topics: list[str], firsts: Mapping[tupl
                 found[source.decode()] = f"{message.topic()}:{message.partition()}:{message.offset()}"
         return found
     except KafkaException as error:
-        raise ReplayError(f"Kafka at {settings.bootstrap} does not answer ({error}). Remedy: make up") from error
+        why = error.args[0].str()
+        raise ReplayError(f"Kafka at {settings.bootstrap} does not answer ({why}). Remedy: make up") from error
     finally:
         consumer.close()
 

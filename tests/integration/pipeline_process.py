@@ -20,7 +20,7 @@ from scripts.bootstrap.topics import ensure_topics
 from scripts.stack.trial import trial_lab
 from tests.waiting import eventually
 
-UP_WITHIN_S, SETTLED_WITHIN_S = 120.0, 120.0
+UP_WITHIN_S, SETTLED_WITHIN_S = 240.0, 300.0
 PIPELINE = "spark.pipeline"
 
 

@@ -37,7 +37,7 @@ from scripts.generate.records import KIND_OF, TOPIC_OF, Record, record_of
 from webapp.commands.framing import AvroFramer
 from webapp.commands.publisher import producer_config
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 GOOD, EACH_FAULT = 2_400, 30
 """About one record in a hundred has any one of the faults."""

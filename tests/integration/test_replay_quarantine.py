@@ -13,6 +13,7 @@ import pytest
 import typer
 from confluent_kafka import Producer
 from pipeline_process import PipelineProcess, lakehouse_of_its_own, rows, running
+from position_audit import audit
 from typer.testing import CliRunner, Result
 
 from contracts.faults import REPLAYED_FROM
@@ -27,19 +28,12 @@ from contracts.marketing import (
     SILVER_ORDERS,
 )
 from contracts.settings import Settings
-from scripts.audit.check_positions import check_complete, check_judgement, check_replayed
-from scripts.audit.findings import Check
-from scripts.audit.held import read_held
-from scripts.audit.lakehouse import Lakehouse
-from scripts.audit.registry import Codecs
-from scripts.audit.source import read_source
-from scripts.audit.topics import Topics
 from scripts.replay import cli
 from webapp.commands.events import Event, activation_event, erase_event, order_event, profile_event
 from webapp.commands.framing import AvroFramer
 from webapp.commands.publisher import producer_config
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 Replay = Callable[..., Result]
 
@@ -102,23 +96,6 @@ def mended_lines(folder: Path, mend: Callable[[dict[str, Any]], dict[str, Any]])
     """The exported lines of all files, each as `mend` makes it."""
     lines = (line for file in sorted(folder.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines())
     return [json.dumps(mend(json.loads(line))) for line in lines]
-
-
-def audit(settings: Settings) -> dict[str, Check]:
-    """The audit's checks of positions, on the real topics and tables."""
-    topics, lakehouse, codecs = (
-        Topics(settings.kafka_client),
-        Lakehouse(settings.delta_root),
-        Codecs(settings.registry_url),
-    )
-    spans = topics.spans([topic.name for topic in MARKETING.with_schema()])
-    held, source = read_held(lakehouse, codecs.of), read_source(topics, lakehouse, codecs.of, spans)
-    topics.close()
-    return {
-        "complete": check_complete(source.marks, held.marks, spans, set()),
-        "judged": check_judgement(source.marks, held.marks, source.faulty, held.quarantined),
-        "replayed": check_replayed(held.replays, held.quarantined),
-    }
 
 
 def test_mended_records_reach_silver_and_gold_once(pipeline: PipelineProcess, replay: Replay, tmp_path: Path) -> None:
