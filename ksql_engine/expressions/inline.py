@@ -110,6 +110,8 @@ def _regexp_extract(compiler: Compiler, given: Given, kind: SqlType) -> Code | N
 def _of_first(compiler: Compiler, given: Given, kind: SqlType, after: str) -> Code:
     """Return what is written after the first argument, null for null."""
     code = given[0][1]
+    if code.text == "None":  # a literal null: Python would warn of what is written after it
+        return Code("None", kind, safe=True)
     if not code.maybe_null:
         return Code(f"{code.text}{after}", kind, maybe_null=False, safe=True)
     first, again = compiler.held(code)

@@ -129,3 +129,9 @@ def _moved(value: float, ulps: int) -> float:
 @example(1.005, 2)
 def test_round_is_exact(value: float, places: int) -> None:
     assert repr(_round_places(value, places)) == repr(rounded(value, places))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("text", ["substring(cast(null as varchar), 2)", "lpad(null, 3, 'x')", "rpad(null, 3, 'x')"])
+def test_a_literal_null_has_no_code_that_python_warns_of(text: str) -> None:
+    assert over(text) is None
