@@ -12,8 +12,8 @@ VENV_STEP := $(PYTHON) scripts/stack/bootstrap_venv.py
 option = $(if $($(1)),$(2) $($(1)))
 
 .PHONY: help venv doctor setup up down clear distclean status logs topics schemas ksql ksql-reset spark webapp \
-        webapp-local generate verify audit replay-quarantine drill test check bench bench-ksql \
-        bench-lakehouse lock
+        webapp-local generate verify audit replay-quarantine tables quality lineage maintain drill test check bench \
+        bench-ksql bench-lakehouse lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,18 @@ audit: venv ## do the books balance?
 replay-quarantine: venv ## what is in quarantine, and mended records back: EXPORT=folder, FROM=file, REASON= TOPIC= SINCE=2h
 	@$(LAB) replay-quarantine $(call option,REASON,--reason) $(call option,TOPIC,--topic) $(call option,SINCE,--since) \
 	  $(call option,EXPORT,--export) $(call option,FROM,--from)
+
+tables: venv ## rows, files, bytes and versions of each Delta table
+	@$(LAB) tables
+
+quality: venv ## per table and expectation: rows checked, rows that broke it, when
+	@$(LAB) quality
+
+maintain: venv ## compact the tables and remove what no version that is kept needs
+	@$(LAB) maintain
+
+lineage: venv ## from which versions of which sources each table came
+	@$(LAB) lineage
 
 drill: venv ## kill every process in turn, under load: does it heal, do the books balance?
 	@$(LAB) drill $(call option,RATE,--rate) $(call option,SEED,--seed) $(call option,BAD,--bad) && $(LAB) audit

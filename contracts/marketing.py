@@ -1,5 +1,8 @@
 """The marketing lab: each topic, table and Redis view, declared once, with its writer and readers."""
 
+from contracts.expectations import Between, NotNull, OneOf, References, Unique
+from contracts.faults import CHANNELS, CURRENCIES, STATUSES
+from contracts.lifecycle import STAGES
 from contracts.model import Cleanup, Format, Lab, Layer, Station, Table, Topic, View
 
 WEEK_MS = 7 * 24 * 3600 * 1000
@@ -88,33 +91,140 @@ PROPENSITY_SCORE = Topic(
     cleanup=Cleanup.COMPACT,
 )
 
-INGEST, SILVER, GOLD_JOB, PUBLISH, SCORE = (
+INGEST, SILVER, GOLD_JOB, PUBLISH, SCORE, COUNT_QUALITY = (
     "ingest_stream",
     "silver_customers_orders",
     "gold_c360",
     "publish_c360",
     "score_and_publish",
+    "count_quality",
 )
 
 BRONZE_PROFILES = Table(
-    Layer.BRONZE, "customer_profile_upsert", "one row per record of the profile topic", INGEST, (SILVER,)
+    Layer.BRONZE,
+    "customer_profile_upsert",
+    "one row per record of the profile topic",
+    INGEST,
+    (SILVER, COUNT_QUALITY),
+    sources=(CUSTOMER_PROFILE,),
 )
-BRONZE_ORDERS = Table(Layer.BRONZE, "order_placed", "one row per record of the order topic", INGEST, (SILVER,))
+BRONZE_ORDERS = Table(
+    Layer.BRONZE,
+    "order_placed",
+    "one row per record of the order topic",
+    INGEST,
+    (SILVER, COUNT_QUALITY),
+    sources=(ORDER_PLACED,),
+)
 BRONZE_ACTIVATIONS = Table(
-    Layer.BRONZE, "activation_delivery_status", "one row per record of the activation topic", INGEST, (SILVER,)
+    Layer.BRONZE,
+    "activation_delivery_status",
+    "one row per record of the activation topic",
+    INGEST,
+    (SILVER, COUNT_QUALITY),
+    sources=(ACTIVATION_STATUS,),
 )
-QUARANTINE = Table(Layer.BRONZE, "quarantine", "one row per record that broke the contract, raw bytes kept", INGEST)
+QUARANTINE = Table(
+    Layer.BRONZE,
+    "quarantine",
+    "one row per record that broke the contract, raw bytes kept",
+    INGEST,
+    (COUNT_QUALITY,),
+    sources=(CUSTOMER_PROFILE, ORDER_PLACED, ACTIVATION_STATUS),
+)
 SILVER_CUSTOMERS = Table(
-    Layer.SILVER, "customers", "one row per customer: the profile of the highest offset", SILVER, (GOLD_JOB,)
+    Layer.SILVER,
+    "customers",
+    "one row per customer: the profile of the highest offset",
+    SILVER,
+    (GOLD_JOB, COUNT_QUALITY),
+    sources=(BRONZE_PROFILES,),
+    expects=(Unique("customer_id"), NotNull("customer_id"), NotNull("event_id"), NotNull("created_at_ms")),
 )
-SILVER_ORDERS = Table(Layer.SILVER, "orders", "one row per order_id: the first position wins", SILVER, (GOLD_JOB,))
+SILVER_ORDERS = Table(
+    Layer.SILVER,
+    "orders",
+    "one row per order_id: the first position wins",
+    SILVER,
+    (GOLD_JOB, COUNT_QUALITY),
+    sources=(BRONZE_ORDERS,),
+    clustered_by="customer_id",
+    expects=(
+        Unique("order_id"),
+        NotNull("customer_id"),
+        NotNull("placed_at_ms"),
+        Between("order_total_cents", low=1),
+        OneOf("currency", CURRENCIES),
+        References("customer_id", SILVER_CUSTOMERS, "customer_id"),
+    ),
+)
 SILVER_ACTIVATIONS = Table(
-    Layer.SILVER, "activations", "one row per activation_id: the first position wins", SILVER, (GOLD_JOB,)
+    Layer.SILVER,
+    "activations",
+    "one row per activation_id: the first position wins",
+    SILVER,
+    (GOLD_JOB, COUNT_QUALITY),
+    sources=(BRONZE_ACTIVATIONS,),
+    clustered_by="customer_id",
+    expects=(
+        Unique("activation_id"),
+        NotNull("customer_id"),
+        Between("attempts", low=1),
+        OneOf("channel", CHANNELS),
+        OneOf("status", STATUSES),
+        References("customer_id", SILVER_CUSTOMERS, "customer_id"),
+        References("order_id", SILVER_ORDERS, "order_id"),
+    ),
 )
 GOLD_CUSTOMER_360 = Table(
-    Layer.GOLD, "customer_360", "one row per customer, prospects included", GOLD_JOB, (PUBLISH, SCORE)
+    Layer.GOLD,
+    "customer_360",
+    "one row per customer, prospects included",
+    GOLD_JOB,
+    (PUBLISH, SCORE, COUNT_QUALITY),
+    sources=(SILVER_CUSTOMERS, SILVER_ORDERS, SILVER_ACTIVATIONS),
+    topic=CUSTOMER_GOLD,
+    expects=(
+        Unique("customer_id"),
+        NotNull("last_event_id"),
+        OneOf("lifecycle_stage", STAGES),
+        Between("order_count", low=0),
+        Between("lifetime_value_cents", low=0),
+        Between("engagement_rate", low=0, high=1),
+    ),
 )
-GOLD_PROPENSITY = Table(Layer.GOLD, "propensity", "one row per customer: the score and its inputs", SCORE)
+GOLD_PROPENSITY = Table(
+    Layer.GOLD,
+    "propensity",
+    "one row per customer: the score and its inputs",
+    SCORE,
+    (COUNT_QUALITY,),
+    sources=(GOLD_CUSTOMER_360,),
+    topic=PROPENSITY_SCORE,
+    expects=(
+        Unique("customer_id"),
+        Between("score", low=0, high=1),
+        References("customer_id", GOLD_CUSTOMER_360, "customer_id"),
+    ),
+)
+_MEASURED = (
+    BRONZE_PROFILES,
+    BRONZE_ORDERS,
+    BRONZE_ACTIVATIONS,
+    QUARANTINE,
+    SILVER_CUSTOMERS,
+    SILVER_ORDERS,
+    SILVER_ACTIVATIONS,
+    GOLD_CUSTOMER_360,
+    GOLD_PROPENSITY,
+)
+QUALITY = Table(
+    Layer.OPS,
+    "quality",
+    "one row per expectation of a table and count: rows checked, rows that broke it",
+    COUNT_QUALITY,
+    sources=_MEASURED,
+)
 
 LIVE_VIEW = View("customer:live:{id}", "string", "JSON envelope of the consolidated row", CUSTOMER_CONSOLIDATED)
 SEGMENT_VIEW = View("customer:segment:{id}", "string", "JSON envelope of the segment row", SEGMENT_MATERIALIZED)
@@ -145,17 +255,7 @@ MARKETING = Lab(
         CUSTOMER_GOLD,
         PROPENSITY_SCORE,
     ),
-    tables=(
-        BRONZE_PROFILES,
-        BRONZE_ORDERS,
-        BRONZE_ACTIVATIONS,
-        QUARANTINE,
-        SILVER_CUSTOMERS,
-        SILVER_ORDERS,
-        SILVER_ACTIVATIONS,
-        GOLD_CUSTOMER_360,
-        GOLD_PROPENSITY,
-    ),
+    tables=(*_MEASURED, QUALITY),
     views=(
         LIVE_VIEW,
         SEGMENT_VIEW,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 
 from contracts.errors import UnknownName
+from contracts.expectations import Expectation
 
 
 @unique
@@ -71,17 +72,26 @@ class Layer(str, Enum):
     BRONZE = "bronze"
     SILVER = "silver"
     GOLD = "gold"
+    OPS = "ops"
 
 
 @dataclass(frozen=True)
 class Table:
-    """A Delta table. `grain` says what one row is; `writer` and `readers` are job names of spark/."""
+    """A Delta table. `grain` says what one row is; `writer` and `readers` are job names of spark/.
+
+    `sources` are what its rows are made from; `topic` is where its changes are published; `expects` is what its rows
+    are expected to be; upkeep may sort rows that are never changed by `clustered_by`, by which they are looked up.
+    """
 
     layer: Layer
     name: str
     grain: str
     writer: str
     readers: tuple[str, ...] = ()
+    sources: tuple["Table | Topic", ...] = field(default=(), compare=False)
+    topic: Topic | None = field(default=None, compare=False)
+    expects: tuple[Expectation, ...] = field(default=(), compare=False)
+    clustered_by: str | None = field(default=None, compare=False)
 
     @property
     def path(self) -> str:
@@ -130,6 +140,19 @@ class Lab:
             if topic.name == name:
                 return topic
         raise UnknownName(f"lab {self.name} has no topic {name!r}; it has {', '.join(t.name for t in self.topics)}")
+
+    def table(self, name: str) -> Table:
+        """The table called `name`, as "layer.name".
+
+        Raises:
+            UnknownName: no table of this lab has that name.
+        """
+        for table in self.tables:
+            if table.full_name == name:
+                return table
+        raise UnknownName(
+            f"lab {self.name} has no table {name!r}; it has {', '.join(t.full_name for t in self.tables)}"
+        )
 
     def with_schema(self) -> Iterator[Topic]:
         """The topics whose Avro schema is a file of the project."""

@@ -8,6 +8,7 @@ import typer
 
 from scripts.bootstrap.errors import BootstrapError
 from scripts.ksql_client import KsqlError
+from scripts.lakehouse.errors import TableError
 from scripts.stack.commands import data, info, lifecycle, logs
 from scripts.stack.commands.context import fail
 from scripts.stack.errors import StackError
@@ -15,6 +16,8 @@ from scripts.stack.errors import StackError
 # These belong to parts of their own, which need much more to be imported.
 LATER = {name: f"scripts.{name}.cli" for name in ("generate", "verify", "audit", "drill", "sql")}
 LATER["replay-quarantine"] = "scripts.replay.cli"
+LATER |= dict.fromkeys(("tables", "quality", "lineage", "maintain"), "scripts.lakehouse.cli")
+LATER |= {"table": "scripts.lakehouse.table_cli"}
 COMMANDS: dict[str, Callable[..., None]] = {
     "setup": lifecycle.setup,
     "doctor": lifecycle.doctor,
@@ -45,8 +48,11 @@ class LazyGroup(typer.core.TyperGroup):
         """The command called `cmd_name`, None without one."""
         if cmd_name not in LATER:
             return super().get_command(ctx, cmd_name)
+        found = getattr(importlib.import_module(LATER[cmd_name]), cmd_name.replace("-", "_"))
+        if isinstance(found, typer.Typer):
+            return typer.main.get_command(found)
         single = typer.Typer(add_completion=False)
-        single.command(cmd_name)(getattr(importlib.import_module(LATER[cmd_name]), cmd_name.replace("-", "_")))
+        single.command(cmd_name)(found)
         return typer.main.get_command(single)
 
 
@@ -61,7 +67,7 @@ def main() -> None:
     """Run a command; what this project raises is told in one message, without a traceback."""
     try:
         app()
-    except (StackError, BootstrapError, KsqlError) as error:
+    except (StackError, BootstrapError, KsqlError, TableError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         fail("interrupted", 130)

@@ -8,6 +8,7 @@ import sys
 
 from contracts.marketing import MARKETING
 from spark.marketing import (
+    count_quality,
     gold_c360,
     ingest_stream,
     publish_c360,
@@ -23,6 +24,7 @@ STEPS: tuple[Step, ...] = (
     *gold_c360.STEPS,  #               silver.*           → gold.customer_360
     *publish_c360.STEPS,  #            gold.customer_360  → dom.customer.gold.v1
     *score_and_publish.STEPS,  #       gold.customer_360  → gold.propensity → dom.propensity.score.v1
+    *count_quality.STEPS,  #           every table above  → ops.quality
 )
 
 

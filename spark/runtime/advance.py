@@ -8,11 +8,12 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as sf
 
 from contracts.model import Table
+from contracts.origin import Origin
 from spark.runtime.batches import held
 from spark.runtime.kafka import KafkaSink
 from spark.runtime.merging import Differs, Newer, UpdateRule
 from spark.runtime.progress import Progress
-from spark.runtime.steps import Insert, Publish, Recompute, TableStep, Upsert, columns_written, tables_read
+from spark.runtime.steps import Insert, Inspect, Publish, Recompute, TableStep, Upsert, columns_written, tables_read
 from spark.runtime.tables import Tables, columns_of
 
 GONE = "_gone"
@@ -57,12 +58,13 @@ class Stepper:
     def advance(self) -> Turn | None:
         """Take in everything new; None when there is nothing."""
         started, started_ms = time.monotonic(), _now_ms()
-        news = self._news()
+        news = unread(self.step, self._tables, self._progress)
         everything = self.seconds_to_clock() == 0.0 or self._has_other_columns()
         if not news and not everything:
             return None
-        feeds = {table: self._tables.changes(table, *span) for table, span in news.items()}
-        rows = self._take({table: feed for table, (feed, _) in feeds.items()}, everything)
+        origin = Origin(self.step.name)
+        feeds = {table: self._tables.changes(table, *span, origin) for table, span in news.items()}
+        rows = self._take({table: feed for table, (feed, _) in feeds.items()}, everything, origin)
         ends = {table.full_name: end for table, (_, end) in feeds.items()}
         columns = "" if isinstance(self.step, Publish) else columns_written(self.step)
         self._progress.advance(ends, started_ms if everything else None, columns)
@@ -81,27 +83,18 @@ class Stepper:
         # What was missed while the process was down can wait until its start is over.
         return max(0.0, due_ms - _now_ms(), self._started_ms + FIRST_CLOCK_MS - _now_ms()) / 1000
 
-    def _news(self) -> Ranges:
-        """The unread versions of each table that has some."""
-        news = {}
-        for table in tables_read(self.step):
-            first, last = self._progress.next_version(table.full_name), self._tables.version(table)
-            if first <= last:
-                news[table] = (first, last)
-        return news
-
-    def _take(self, feeds: dict[Table, DataFrame], everything: bool) -> int | None:
+    def _take(self, feeds: dict[Table, DataFrame], everything: bool, origin: Origin) -> int | None:
         step = self.step
         if isinstance(step, Recompute):
-            return self._recompute(step, feeds, everything)
+            return self._recompute(step, feeds, everything, origin)
         feed = feeds[step.reads]
         if isinstance(step, Publish):
             return self._publish(step, feed)
         if isinstance(step, Upsert):
-            return self._upsert(step, feed)
-        return self._insert(step, feed)
+            return self._upsert(step, feed, origin)
+        return self._insert(step, feed, origin)
 
-    def _insert(self, step: Insert, feed: DataFrame) -> int | None:
+    def _insert(self, step: Insert, feed: DataFrame, origin: Origin) -> int | None:
         columns = columns_of(columns_written(step)).names
         with held(step.transform(_with_optional(step, feed)).select(*columns)) as new:
             if new.is_empty:
@@ -109,15 +102,17 @@ class Stepper:
             known = self._tables.lookup(step.writes, step.key, new).select(step.key)
             with held(new.rows.join(known, step.key, "left_anti").select(*columns)) as fresh:
                 if not fresh.is_empty:
-                    self._tables.append(step.writes, fresh)
+                    self._tables.append(step.writes, fresh, origin=origin)
                 return fresh.count
 
-    def _upsert(self, step: Upsert, feed: DataFrame) -> int | None:
+    def _upsert(self, step: Upsert, feed: DataFrame, origin: Origin) -> int | None:
         columns = columns_of(columns_written(step)).names
         rows = step.transform(_with_optional(step, feed)).select(*columns, sf.col(step.gone).alias(GONE))
-        return self._merge(step.writes, rows, step.key, Newer(step.position))
+        return self._merge(step.writes, rows, step.key, Newer(step.position), origin)
 
-    def _recompute(self, step: Recompute, feeds: dict[Table, DataFrame], everything: bool) -> int | None:
+    def _recompute(
+        self, step: Recompute, feeds: dict[Table, DataFrame], everything: bool, origin: Origin
+    ) -> int | None:
         if everything:
             touched = [self._tables.read(table).select(step.key) for table in (step.reads[0], step.writes)]
         else:
@@ -125,22 +120,22 @@ class Stepper:
         with held(reduce(DataFrame.union, touched).distinct()) as keys:
             if keys.is_empty:
                 return 0
-            inputs = [self._tables.lookup(table, step.key, keys) for table in step.reads]
+            inputs = [self._tables.lookup(table, step.key, keys, origin) for table in step.reads]
             rows = _as_declared(step.transform(inputs, _now_ms()), step.columns)
             if step.version:
                 # Every write has a greater number than all before it, so a row's version only grows.
                 rows = rows.withColumn(step.version, sf.lit(self._tables.version(step.writes) + 1).cast("bigint"))
             rows = rows.withColumn(GONE, sf.lit(False))
             marked = keys.rows.join(rows, step.key, "left").withColumn(GONE, sf.coalesce(GONE, sf.lit(True)))
-            return self._merge(step.writes, marked, step.key, self._differs(step))
+            return self._merge(step.writes, marked, step.key, self._differs(step), origin)
 
     def _differs(self, step: Recompute) -> Differs:
         aside = (step.key, *step.ignored, *([step.version] if step.version else []))
         return Differs(tuple(name for name in columns_of(step.columns).names if name not in aside))
 
-    def _merge(self, table: Table, rows: DataFrame, key: str, rule: UpdateRule) -> int | None:
+    def _merge(self, table: Table, rows: DataFrame, key: str, rule: UpdateRule, origin: Origin) -> int | None:
         with held(rows) as batch:
-            return 0 if batch.is_empty else self._tables.merge(table, batch, key, GONE, rule)
+            return 0 if batch.is_empty else self._tables.merge(table, batch, key, GONE, rule, origin=origin)
 
     def _publish(self, step: Publish, feed: DataFrame) -> int | None:
         # Inside one version a key that was removed and put back is there: its removal comes last.
@@ -153,6 +148,16 @@ class Stepper:
         with held(last.select(sf.col(step.key).alias("key"), sf.when(kept, value).alias("value"))) as records:
             self._sink.send(step.topic, records.rows)
             return records.count
+
+
+def unread(step: TableStep | Inspect, tables: Tables, progress: Progress) -> Ranges:
+    """The versions that `step` has not taken in, of each table that has some."""
+    news = {}
+    for table in tables_read(step):
+        first, last = progress.next_version(table.full_name), tables.version(table)
+        if first <= last:
+            news[table] = (first, last)
+    return news
 
 
 def _now_ms() -> int:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
 
 from contracts.model import Table
+from contracts.origin import Offsets, Origin
 from spark.runtime.batches import Held, held
 from spark.runtime.decode import UNRESOLVED, Classifier, classifier, spark_type, value_name
 from spark.runtime.readers import Readers
@@ -59,6 +60,7 @@ class BronzeWriter:
     pool: ThreadPoolExecutor
     patiently: Callable[[Callable[[], set[int]]], set[int]]
     committed: Callable[[Table], None]
+    offsets_of: Callable[[int], Offsets]
     _classifier: Classifier | None = None
 
     def write(self, records: DataFrame, batch_id: int) -> int:
@@ -115,18 +117,27 @@ class BronzeWriter:
         if any(bad for _, bad in counts):
             parts.append((self.step.quarantine, self._bad(batch.rows)))
         txn = (self.checkpoint_id, batch_id)
-        written = [self.pool.submit(self._append, table, rows, txn, batch) for table, rows in parts]
+        offsets = self.offsets_of(batch_id)
+        written = [
+            self.pool.submit(self._append, table, rows, batch, txn, self._origin(table, offsets))
+            for table, rows in parts
+        ]
         wait(written)
         for each in written:
             self.committed(each.result())
         return sum(counts.values())
 
-    def _append(self, table: Table, rows: DataFrame, txn: tuple[str, int], batch: Held) -> Table:
+    def _origin(self, table: Table, offsets: Offsets) -> Origin:
+        """What the rows of `table` were made from: of all topics of the batch, those that can land in it."""
+        own = {source.topic.name for source in self.step.sources if table in (source.table, self.step.quarantine)}
+        return Origin(self.step.name, offsets={topic: parts for topic, parts in offsets.items() if topic in own})
+
+    def _append(self, table: Table, rows: DataFrame, batch: Held, txn: tuple[str, int], origin: Origin) -> Table:
         if batch.few is None:
-            self.tables.append(table, Held(rows, None), txn)
+            self.tables.append(table, Held(rows, None), txn, origin)
             return table
         with held(rows) as part:
-            self.tables.append(table, part, txn)
+            self.tables.append(table, part, txn, origin)
         return table
 
     def _counts(self, batch: Held) -> dict[tuple[str, bool], int]:

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import psutil
@@ -13,19 +14,23 @@ from contracts.schemas import load_schema
 from contracts.settings import Settings
 from spark.runtime.advance import Stepper
 from spark.runtime.bronze import BronzeWriter, UnknownIdNotes, bronze_schemas
+from spark.runtime.caretaker import Caretaker
+from spark.runtime.desk import Desk
 from spark.runtime.errors import DependencyDown, LakehouseError, Stopping
-from spark.runtime.ingestion import Ingestion, checkpoint_folder, offsets_taken, patiently
+from spark.runtime.ingestion import Ingestion, checkpoint_folder, offsets_of, offsets_taken, patiently
+from spark.runtime.inspection import Inspector
 from spark.runtime.kafka import Broker, KafkaSink
 from spark.runtime.locks import TableLocks
-from spark.runtime.progress import Progress
+from spark.runtime.progress import FOLDER, Progress, needs_of
 from spark.runtime.readers import Readers
 from spark.runtime.registry import SchemaIds
 from spark.runtime.report import Report, say
 from spark.runtime.session import jvm_is_alive, jvm_pid, start_session
 from spark.runtime.state import LakehouseState
-from spark.runtime.steps import Ingest, Publish, Step, columns_written, tables_read, tables_written
+from spark.runtime.steps import Ingest, Inspect, Publish, Step, columns_written, tables_read, tables_written
 from spark.runtime.tables import Tables, columns_of
 from spark.runtime.turns import LOOK_AGAIN_S, Quiet, StepThread, Wakers, wait_for_all
+from spark.runtime.upkeep import Upkeep
 
 BEAT_EVERY_S = 3.0
 LOOK_AT_JVM_EVERY_S = 1.0
@@ -85,14 +90,37 @@ class Driver:
             if isinstance(step, Ingest):
                 self._ingestions.append(self._ingestion(spark, step, tables, checkpoint_id))
                 continue
-            progress = Progress(self._settings.checkpoints_dir / "progress", step.name)
-            stepper = Stepper(step, tables, progress, KafkaSink(self._settings))
+            progress = Progress(self._settings.checkpoints_dir / FOLDER, step.name)
+            stepper = (
+                Inspector(step, tables, progress)
+                if isinstance(step, Inspect)
+                else Stepper(step, tables, progress, KafkaSink(self._settings))
+            )
             polls_s = LOOK_AGAIN_S if written.issuperset(tables_read(step)) else POLL_OTHERS_S
             self._threads.append(self._thread(stepper, polls_s))
-        for thread in (*self._ingestions, *self._threads):
+        for thread in (*self._ingestions, *self._threads, *self._upkeep(tables)):
             thread.start()
 
-    def _thread(self, stepper: Stepper, polls_s: float) -> StepThread:
+    def _upkeep(self, tables: Tables) -> tuple[Upkeep, ...]:
+        """The thread that keeps the tables small; where an object store has them, their writers compact them."""
+        if not tables.in_folder:
+            return ()
+        caretaker = Caretaker(
+            self._settings.delta_root, tables.turn, needs_of(self._settings.checkpoints_dir, self._steps)
+        )
+        return (
+            Upkeep(
+                tables_written(self._steps),
+                caretaker,
+                Desk(self._settings.run_dir),
+                commits=tables.commits,
+                quiet=self._quiet,
+                report=self._report,
+                stop=self._stop,
+            ),
+        )
+
+    def _thread(self, stepper: Stepper | Inspector, polls_s: float) -> StepThread:
         return StepThread(
             stepper, self._wakers, quiet=self._quiet, report=self._report, stop=self._stop, polls_s=polls_s
         )
@@ -110,6 +138,7 @@ class Driver:
             pool=ThreadPoolExecutor(COMMITS_AT_ONCE, thread_name_prefix=step.name),
             patiently=patiently(self._report, self._stop, "registry"),
             committed=self._wakers.committed,
+            offsets_of=partial(offsets_of, folder),
         )
         return Ingestion(spark, self._settings, writer, quiet=self._quiet, report=self._report, stop=self._stop)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from contracts.origin import Offsets
 from contracts.settings import Settings
 from spark.runtime.bronze import BronzeWriter
 from spark.runtime.errors import DependencyDown, Stopping
@@ -96,9 +97,31 @@ def offsets_taken(folder: Path) -> dict[str, int]:
     done = [int(file.name) for file in (folder / "commits").glob("[0-9]*")]
     if not done:
         return {}
-    text = (folder / "offsets" / str(max(done))).read_text("utf-8")
-    topics: dict[str, dict[str, int]] = json.loads(text.strip().splitlines()[-1])
+    topics = _ends(folder, max(done))
     return {f"{topic}:{number}": offset for topic, parts in topics.items() for number, offset in parts.items()}
+
+
+def offsets_of(folder: Path, batch_id: int) -> Offsets:
+    """What batch `batch_id` of the query with this checkpoint takes in; partitions without news are left out."""
+    ends, starts = _ends(folder, batch_id), _ends(folder, batch_id - 1)
+    found = {
+        topic: {
+            number: (starts.get(topic, {}).get(number, 0), end)
+            for number, end in parts.items()
+            if end > starts.get(topic, {}).get(number, 0)
+        }
+        for topic, parts in ends.items()
+    }
+    return {topic: parts for topic, parts in found.items() if parts}
+
+
+def _ends(folder: Path, batch_id: int) -> dict[str, dict[str, int]]:
+    """The next offset per topic and partition after the batch, as it was planned; nothing before the first."""
+    file = folder / "offsets" / str(batch_id)
+    if not file.exists():
+        return {}
+    found: dict[str, dict[str, int]] = json.loads(file.read_text("utf-8").strip().splitlines()[-1])
+    return found
 
 
 def patiently(report: Report, stop: threading.Event, who: str) -> Callable[[Callable[[], set[int]]], set[int]]:

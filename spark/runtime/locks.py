@@ -36,6 +36,12 @@ class TableLocks:
         for table in tables:
             self._acquire(table)
 
+    def release(self) -> None:
+        """Let others write the tables."""
+        for file in self._held.values():
+            file.close()
+        self._held.clear()
+
     def name_jvm(self, pid: int) -> None:
         """Write the JVM that writes for this process into every lock."""
         for file in self._held.values():

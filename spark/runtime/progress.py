@@ -6,7 +6,13 @@ A crash in between repeats the last versions; every step gives the same rows the
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from contracts.model import Table
+from spark.runtime.steps import Ingest, Step, tables_read
+
+FOLDER = "progress"
 
 
 class Progress:
@@ -39,3 +45,22 @@ class Progress:
             out.flush()
             os.fsync(out.fileno())
         part.replace(self._file)
+
+
+def needs_of(checkpoints: Path, steps: tuple[Step, ...]) -> Callable[[Table], tuple[int, str] | None]:
+    """Who reads a table and has come least far: the first version it has not taken in, and the step's name.
+
+    A step that never took a turn needs no version: it begins with the whole table.
+    """
+    folder = checkpoints / FOLDER
+    readers = {step.name: tables_read(step) for step in steps if not isinstance(step, Ingest)}
+
+    def needs(table: Table) -> tuple[int, str] | None:
+        found = []
+        for file in folder.glob("*.json"):
+            held = json.loads(file.read_text("utf-8")).get("next_versions", {})
+            if table.full_name in held or table in readers.get(file.stem, ()):
+                found.append((held.get(table.full_name, 1), file.stem))
+        return min(found, default=None)
+
+    return needs

@@ -6,18 +6,26 @@ same table: rows, change data feed and transaction marks; tests hold both writer
 
 import json
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Schema, Transaction, write_deltalake
 from pyspark.sql.types import StructType
 
+from contracts.origin import Origin
 from spark.runtime.arrow import plain
 from spark.runtime.errors import LakehouseError
 from spark.runtime.merging import UpdateRule
+from spark.runtime.past import log_of
 
 TARGET_FILE_BYTES = 8_000_000
 """A merge rewrites whole files: small ones keep that cheap."""
+FEW_VALUES = 1_000
+"""Up to here a query names the values it looks for; beyond, it goes through the column."""
+ORIGIN_WITHIN = 50
+"""Commits that say nothing of their origin, as compactions, are fewer in a row than this."""
 
 
 class SmallTables:
@@ -62,29 +70,70 @@ class SmallTables:
         if found is None:
             return None
         found = found.drop_columns(["_commit_timestamp"])
-        kinds = found.column("_change_type").to_pylist()
-        return found.take([place for place, kind in enumerate(kinds) if kind != "update_preimage"])
+        return found.filter(pc.not_equal(found["_change_type"], "update_preimage"))
 
     def lookup(self, path: str, key: str, values: list[str], limit: int) -> pa.Table | None:
         """The rows whose `key` is one of `values`; None when more than `limit` rows."""
-        wanted = ", ".join("'" + value.replace("'", "''") + "'" for value in values) or "NULL"
+        wanted = ", ".join(map(_quoted, values)) or "NULL"
         query = f'SELECT * FROM rows WHERE "{key}" IN ({wanted})'  # noqa: S608 - the values are quoted above
         return _bounded(QueryBuilder().register("rows", self._table(path)).execute(query), limit)
 
-    def append(self, path: str, rows: pa.Table, txn: tuple[str, int] | None = None) -> None:
+    def new_rows(self, path: str, first: int, last: int, columns: tuple[str, ...], limit: int) -> Iterator[pa.Table]:
+        """The rows that the versions `first` to `last` wrote, new images only, in pieces of about `limit` rows."""
+        wanted = [f'"{name}"' for name in (*columns, "_change_type")]
+        feed = self._table(path).load_cdf(starting_version=first, ending_version=last, columns=wanted)
+        reader = pa.RecordBatchReader.from_stream(feed)
+        batches: list[pa.RecordBatch] = []
+        for batch in reader:
+            batches.append(batch)
+            if sum(each.num_rows for each in batches) >= limit:
+                yield _new_images(pa.Table.from_batches(batches, reader.schema))
+                batches = []
+        if batches:
+            yield _new_images(pa.Table.from_batches(batches, reader.schema))
+
+    def counts(self, path: str, column: str, values: pa.Array) -> dict[str, int]:
+        """How many rows have each of `values` in `column`; a value without rows is left out."""
+        if not len(values):
+            return {}
+        some = ", ".join(_quoted(value) for value in values.to_pylist()) if len(values) <= FEW_VALUES else ""
+        only = f'WHERE "{column}" IN ({some})' if some else ""
+        query = f'SELECT "{column}" AS v, count(*) AS n FROM rows {only} GROUP BY "{column}"'  # noqa: S608 - the values are quoted above
+        found: dict[str, int] = {}
+        for batch in pa.RecordBatchReader.from_stream(
+            QueryBuilder().register("rows", self._table(path)).execute(query)
+        ):
+            kept = plain(pa.Table.from_batches([batch]))
+            kept = kept.filter(pc.is_in(kept["v"], value_set=values))
+            found.update(zip(kept["v"].to_pylist(), kept["n"].to_pylist(), strict=True))
+        return found
+
+    def last_origin(self, path: str) -> Origin | None:
+        """What the newest commit that says so was made from."""
+        for commit in self._table(path).history(ORIGIN_WITHIN):
+            if (origin := Origin.of_text(commit.get("userMetadata"))) is not None:
+                return origin
+        return None
+
+    def read_version(self, path: str) -> int:
+        """The version in which this thread last read the table."""
+        views: dict[str, DeltaTable] = self._views.__dict__["tables"]
+        return views[path].version()
+
+    def append(self, path: str, rows: pa.Table, txn: tuple[str, int] | None = None, note: str | None = None) -> None:
         """Append `rows`; with `txn` (application, version) only when that transaction is not there yet."""
-        marks = None
-        if txn:
-            if self.last_txn(path, txn[0]) >= txn[1]:
-                return
-            marks = CommitProperties(app_transactions=[Transaction(*txn)])
+        if txn and self.last_txn(path, txn[0]) >= txn[1]:
+            return
+        marks = CommitProperties(_noted(note), app_transactions=[Transaction(*txn)] if txn else None)
         table = self._table(path)
         for field in table.schema().fields:
             if field.name not in rows.column_names:
                 rows = rows.append_column(field.name, pa.nulls(rows.num_rows))
         write_deltalake(table, rows, mode="append", commit_properties=marks)
 
-    def merge(self, path: str, rows: pa.Table, key: str, gone: str, rule: UpdateRule) -> int:
+    def merge(
+        self, path: str, rows: pa.Table, key: str, gone: str, rule: UpdateRule, *, note: str | None = None
+    ) -> int:
         """Bring `rows` (one per `key`) into the table: remove where `gone`, else update by `rule`, else insert.
 
         Gives the number of rows changed; without any, no version is made.
@@ -97,15 +146,19 @@ class SmallTables:
         chosen = [place for place, row in enumerate(new) if _changes(row, known.get(row[key]), gone, rule)]
         if chosen:
             merger = self._table(path).merge(
-                rows.take(chosen), f"t.{key} = s.{key}", source_alias="s", target_alias="t"
+                rows.take(chosen),
+                f"t.{key} = s.{key}",
+                source_alias="s",
+                target_alias="t",
+                commit_properties=CommitProperties(_noted(note)),
             )
             merger = merger.when_matched_delete(f"s.{gone}").when_matched_update_all(except_cols=[gone])
             merger.when_not_matched_insert_all(f"NOT s.{gone}", except_cols=[gone]).execute()
         return len(chosen)
 
-    def compact(self, path: str) -> None:
-        """Rewrite small files into few."""
-        self._table(path).optimize.compact(target_size=TARGET_FILE_BYTES)
+    def oldest_change(self, path: str) -> int:
+        """The first version whose changes can still be read."""
+        return log_of(path).oldest_change
 
     def _table(self, path: str) -> DeltaTable:
         """This thread's view of the table, brought up to date."""
@@ -115,6 +168,19 @@ class SmallTables:
         else:
             views[path].update_incremental()
         return views[path]
+
+
+def _noted(note: str | None) -> dict[str, str] | None:
+    return {"userMetadata": note} if note else None
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _new_images(feed: pa.Table) -> pa.Table:
+    feed = plain(feed)
+    return feed.filter(pc.is_in(feed["_change_type"], pa.array(["insert", "update_postimage"])))
 
 
 def _changes(new: dict[str, object], old: dict[str, object] | None, gone: str, rule: UpdateRule) -> bool:

@@ -131,8 +131,26 @@ class Publish:
     urgent: bool = True
 
 
+@dataclass(frozen=True)
+class Inspect:
+    """New rows of `reads` → how many were checked and how many broke each expectation, as rows of `writes`.
+
+    What `ingests` put into quarantine is counted with the table the record was meant for. Counted once, at least
+    `every_s` seconds after the rows came: nobody waits for it.
+    """
+
+    name: str
+    job: str
+    reads: tuple[Table, ...]
+    writes: Table
+    ingests: tuple[Ingest, ...]
+    columns: str
+    every_s: float
+    urgent: bool = False
+
+
 TableStep = Insert | Upsert | Recompute | Publish
-Step = Ingest | TableStep
+Step = Ingest | TableStep | Inspect
 
 
 def tables_written(steps: tuple[Step, ...]) -> tuple[Table, ...]:
@@ -146,12 +164,12 @@ def tables_written(steps: tuple[Step, ...]) -> tuple[Table, ...]:
     return tuple(found)
 
 
-def columns_written(step: Insert | Upsert | Recompute) -> str:
+def columns_written(step: Insert | Upsert | Recompute | Inspect) -> str:
     """The columns of the table that `step` writes."""
-    optional = "" if isinstance(step, Recompute) else step.optional
+    optional = "" if isinstance(step, Recompute | Inspect) else step.optional
     return f"{step.columns}, {optional}" if optional else step.columns
 
 
-def tables_read(step: TableStep) -> tuple[Table, ...]:
+def tables_read(step: TableStep | Inspect) -> tuple[Table, ...]:
     """The tables that `step` reads."""
-    return step.reads if isinstance(step, Recompute) else (step.reads,)
+    return step.reads if isinstance(step, Recompute | Inspect) else (step.reads,)

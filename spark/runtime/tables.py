@@ -2,18 +2,23 @@
 
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import Any, cast
 
+import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
 
 from contracts.model import Table
+from contracts.origin import Origin
+from spark.runtime.arrow import plain
 from spark.runtime.batches import FEW_ROWS, Held
 from spark.runtime.errors import StateRefused
 from spark.runtime.merging import UpdateRule
-from spark.runtime.small_tables import SmallTables
+from spark.runtime.past import LEFT_TO_UPKEEP
+from spark.runtime.small_tables import ORIGIN_WITHIN, SmallTables
 
 ID_PROPERTY = "lab.checkpoint"
 COMMITS_PER_CHECKPOINT = 25
@@ -41,6 +46,19 @@ class Tables:
         self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._commits: Counter[str] = Counter()
 
+    @property
+    def in_folder(self) -> bool:
+        """Whether the tables are files of this machine."""
+        return "://" not in self._root
+
+    def turn(self, table: Table) -> threading.Lock:
+        """The right to write `table`."""
+        return self._turns[table.path]
+
+    def commits(self, table: Table) -> int:
+        """How often this process wrote `table`."""
+        return self._commits[table.path]
+
     def path(self, table: Table) -> str:
         """Where `table` is stored."""
         return f"{self._root}/{table.path}"
@@ -59,7 +77,7 @@ class Tables:
             ID_PROPERTY: checkpoint_id,
         }
         if self._small:
-            self._small.create(self.path(table), schema, properties)
+            self._small.create(self.path(table), schema, properties | LEFT_TO_UPKEEP)
             return
         builder = DeltaTable.createIfNotExists(self._spark).location(self.path(table)).addColumns(schema)
         for name, value in properties.items():
@@ -121,8 +139,10 @@ class Tables:
         none = self._jvm.scala.Option.empty()
         return int(self._log(table).update(False, none, none).version())
 
-    def read(self, table: Table) -> DataFrame:
-        """All rows of `table`."""
+    def read(self, table: Table, origin: Origin | None = None) -> DataFrame:
+        """All rows of `table`: of the version noted, or of a later one when the plan runs later."""
+        if origin:
+            origin.rows[table.full_name] = self.version(table)
         return self._spark.read.format("delta").load(self.path(table))
 
     def empty_row(self, table: Table) -> DataFrame:
@@ -130,13 +150,22 @@ class Tables:
         columns = (sf.lit(None).cast(each.dataType).alias(each.name) for each in self._schema(table))
         return self._spark.range(1).select(*columns)
 
-    def changes(self, table: Table, first: int, last: int) -> tuple[DataFrame, int]:
+    def changes(self, table: Table, first: int, last: int, origin: Origin | None = None) -> tuple[DataFrame, int]:
         """The changes of the versions from `first`, as the change data feed gives them, new images only.
 
-        Gives the changes and the version they end with: `last`, or an earlier one that makes a small batch.
+        Gives the changes and the version they end with: `last`, or an earlier one that makes a small batch. Like
+        every reading method, it notes in `origin` what was read.
         """
+        feed, end = self._changes(table, first, last)
+        if origin:
+            origin.changes[table.full_name] = first, end
+        return feed, end
+
+    def _changes(self, table: Table, first: int, last: int) -> tuple[DataFrame, int]:
         end = last
         while self._small:
+            if first < self._small.oldest_change(self.path(table)):
+                return self._whole(table, last), last
             few = self._small.changes(self.path(table), first, end, self._few_rows)
             if few is not None:
                 return self._spark.createDataFrame(few), end
@@ -147,57 +176,109 @@ class Tables:
         feed = reader.option("startingVersion", first).option("endingVersion", end).load(self.path(table))
         return feed.where(sf.col("_change_type") != "update_preimage").drop("_commit_timestamp"), end
 
-    def lookup(self, table: Table, key: str, batch: Held) -> DataFrame:
+    def _whole(self, table: Table, version: int) -> DataFrame:
+        """All rows of `table` as if `version` had inserted them: for a reader that is new, and the past is gone."""
+        rows = self.read(table)
+        return rows.withColumns({"_change_type": sf.lit("insert"), "_commit_version": sf.lit(version).cast("bigint")})
+
+    def lookup(self, table: Table, key: str, batch: Held, origin: Origin | None = None) -> DataFrame:
         """The rows of `table` whose `key` is in `batch`."""
         few = batch.values(key)
-        if few is None:
-            return self.read(table).join(batch.rows.select(key).distinct(), key, "left_semi")
-        found = self._small.lookup(self.path(table), key, few, LOOKUP_ROWS) if self._small else None
-        if found is not None:
-            return self._spark.createDataFrame(found)
-        return self.read(table).join(batch.rows.select(key).distinct(), key, "left_semi")
+        if self._small and few is not None:
+            found = self._small.lookup(self.path(table), key, few, LOOKUP_ROWS)
+            if found is not None:
+                if origin:
+                    origin.rows[table.full_name] = self._small.read_version(self.path(table))
+                return self._spark.createDataFrame(found)
+        return self.read(table, origin).join(batch.rows.select(key).distinct(), key, "left_semi")
 
-    def append(self, table: Table, batch: Held, txn: tuple[str, int] | None = None) -> None:
-        """Append the rows of `batch`. With `txn` (application, version) a repeated call changes nothing."""
+    def new_rows(
+        self, table: Table, first: int, last: int, columns: tuple[str, ...], origin: Origin
+    ) -> Iterator[pa.Table]:
+        """The rows that the versions `first` to `last` wrote, with `columns`, in pieces that memory holds."""
+        origin.changes[table.full_name] = first, last
+        if self._small:
+            yield from self._small.new_rows(self.path(table), first, last, columns, self._few_rows)
+            return
+        feed = self._changes(table, first, last)[0].where(sf.col("_change_type") != "delete")
+        yield plain(feed.select(*columns).toArrow())
+
+    def counts(self, table: Table, column: str, values: pa.Array, origin: Origin) -> dict[str, int]:
+        """How many rows of `table` have each of `values` in `column`; a value without rows is left out."""
+        if self._small:
+            found = self._small.counts(self.path(table), column, values)
+            origin.rows[table.full_name] = self._small.read_version(self.path(table))
+            return found
+        wanted = self._spark.createDataFrame(pa.table({column: values}))
+        rows = self.read(table, origin).join(wanted, column).groupBy(column).count()
+        return {row[column]: row["count"] for row in rows.collect()}
+
+    def local(self, rows: pa.Table) -> Held:
+        """`rows` as a batch to write."""
+        return Held(self._spark.createDataFrame(rows), rows)
+
+    def last_origin(self, table: Table) -> Origin | None:
+        """What the newest commit of `table` that says so was made from."""
+        if self._small:
+            return self._small.last_origin(self.path(table))
+        history = DeltaTable.forPath(self._spark, self.path(table)).history(ORIGIN_WITHIN)
+        found = (Origin.of_text(row.userMetadata) for row in history.select("userMetadata").collect())
+        return next((origin for origin in found if origin), None)
+
+    def append(
+        self, table: Table, batch: Held, txn: tuple[str, int] | None = None, origin: Origin | None = None
+    ) -> None:
+        """Append the rows of `batch`. With `txn` (application, version) a repeated call changes nothing.
+
+        Like every writing method, it says in the commit where the rows came from.
+        """
+        note = origin.to_text() if origin else None
         with self._turns[table.path]:
             if self._small and batch.few is not None:
-                self._small.append(self.path(table), batch.few, txn)
+                self._small.append(self.path(table), batch.few, txn, note)
             else:
                 writer = batch.rows.coalesce(2).write.format("delta").mode("append")
+                if note:
+                    writer = writer.option("userMetadata", note)
                 if txn:
                     writer = writer.option("txnAppId", txn[0]).option("txnVersion", str(txn[1]))
                 writer.save(self.path(table))
             self._tidy(table)
 
-    def merge(self, table: Table, batch: Held, key: str, gone: str, rule: UpdateRule) -> int | None:
+    def merge(
+        self, table: Table, batch: Held, key: str, gone: str, rule: UpdateRule, *, origin: Origin | None = None
+    ) -> int | None:
         """Bring `batch` (one row per `key`) into `table`: remove where `gone`, else update by `rule`, else insert.
 
         Gives the number of rows that changed, None when they were too many to know.
         """
+        note = origin.to_text() if origin else None
         with self._turns[table.path]:
             if self._small and batch.few is not None:
-                changed: int | None = self._small.merge(self.path(table), batch.few, key, gone, rule)
+                changed: int | None = self._small.merge(self.path(table), batch.few, key, gone, rule, note=note)
             else:
-                self._merge_in_spark(table, batch.rows, key, gone, rule)
+                self._merge_in_spark(table, batch.rows, key, gone, rule, note=note)
                 changed = None
             self._tidy(table)
             return changed
 
-    def _merge_in_spark(self, table: Table, rows: DataFrame, key: str, gone: str, rule: UpdateRule) -> None:
-        target = DeltaTable.forPath(self._spark, self.path(table))
+    def _merge_in_spark(
+        self, table: Table, rows: DataFrame, key: str, gone: str, rule: UpdateRule, *, note: str | None
+    ) -> None:
+        # A merge takes its note from the session, and other threads commit in theirs: it gets one of its own.
+        session = self._spark.newSession()
+        session.conf.set("spark.databricks.delta.commitInfo.userMetadata", note or "")
+        target = DeltaTable.forPath(session, self.path(table))
         values: dict[str, str | Column] = {name: f"s.{name}" for name in target.toDF().columns}
         merge = target.alias("t").merge(rows.alias("s"), f"t.{key} = s.{key}")
         merge = merge.whenMatchedDelete(condition=f"s.{gone}").whenMatchedUpdate(condition=rule.sql(), set=values)
         merge.whenNotMatchedInsert(condition=f"NOT s.{gone}", values=values).execute()
 
     def _tidy(self, table: Table) -> None:
-        """Compact after every so many commits, while this writer has the turn: rows and change feed stay the same."""
+        """Count the commit; in an object store, which has no other upkeep, compact after every so many."""
         self._commits[table.path] += 1
-        if self._commits[table.path] % COMMITS_PER_COMPACTION == 0:
-            if self._small:
-                self._small.compact(self.path(table))
-            else:
-                DeltaTable.forPath(self._spark, self.path(table)).optimize().executeCompaction()
+        if not self._small and self._commits[table.path] % COMMITS_PER_COMPACTION == 0:
+            DeltaTable.forPath(self._spark, self.path(table)).optimize().executeCompaction()
 
     def _log(self, table: Table) -> Any:
         session = self._spark._jsparkSession  # noqa: SLF001 - Delta's log has no Python interface

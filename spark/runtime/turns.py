@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 
 from contracts.model import Table
 from spark.runtime.advance import Stepper, Turn
+from spark.runtime.inspection import Inspector
 from spark.runtime.report import Report, in_short
 from spark.runtime.steps import Publish, tables_read
 
@@ -72,7 +73,7 @@ class StepThread(threading.Thread):
 
     def __init__(
         self,
-        stepper: Stepper,
+        stepper: Stepper | Inspector,
         wakers: Wakers,
         *,
         quiet: Quiet,

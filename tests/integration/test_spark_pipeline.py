@@ -28,6 +28,7 @@ from contracts.marketing import (
     GOLD_CUSTOMER_360,
     MARKETING,
     ORDER_PLACED,
+    QUALITY,
     QUARANTINE,
     SILVER_ORDERS,
 )
@@ -35,6 +36,12 @@ from contracts.model import Topic
 from contracts.settings import PROJECT_DIR, Settings
 from scripts.bootstrap.schemas import ensure_schemas
 from scripts.bootstrap.topics import ensure_topics
+from scripts.lakehouse.history import commits
+from scripts.lakehouse.lineage import lineage
+from scripts.lakehouse.maintain import maintained
+from scripts.lakehouse.quality import counted
+from scripts.lakehouse.store import Store
+from tests.waiting import eventually
 from webapp.commands.events import Event, activation_event, erase_event, order_event, profile_event
 from webapp.commands.publisher import EventPublisher
 
@@ -136,6 +143,61 @@ def test_faults_duplicates_and_an_erase_end_right(pipeline: PipelineProcess, pub
     publish(Event(CUSTOMER_PROFILE, customer_id, {**(late.value or {}), "event_id": new_id()}))
     pipeline.settle()
     assert rows(settings, GOLD_CUSTOMER_360, customer_id=customer_id)[0]["order_count"] == 1
+
+
+def test_tables_say_where_they_come_from_and_how_good_they_are(
+    pipeline: PipelineProcess, publish: Callable[..., None]
+) -> None:
+    """The declared lineage is what ran; what was refused and what misses its customer is counted, once."""
+    rng, settings = random.Random(7), pipeline.settings
+    customer = profile_event(rng, now_ms(), new_id)
+    waiting = order_event(rng, new_id(), now_ms(), new_id)
+    publish(customer, order_event(rng, customer.key, now_ms(), new_id), waiting)
+    publish(activation_event(rng, customer.key, now_ms(), new_id))
+    send_raw(settings, ORDER_PLACED, customer.key.encode(), b"no frame")
+    pipeline.settle()
+    store = Store(settings.delta_root, MARKETING)
+
+    for table in MARKETING.tables:
+        found = lineage(store, table)
+        assert found.undeclared == [], table.full_name
+        read = {
+            source
+            for commit in commits(store, table, 100)
+            if commit.origin
+            for source in commit.origin.sources - {table.full_name}
+        }
+        assert read <= set(found.sources), table.full_name
+        assert read or table in (QUALITY, QUARANTINE), f"{table.full_name} says of no commit where it came from"
+    assert lineage(store, GOLD_CUSTOMER_360).made is not None
+
+    def counts() -> dict[tuple[str, str], tuple[int, int]]:
+        return {(row.table, row.expectation): (row.checked, row.violated) for row in counted(store, QUALITY)}
+
+    def orders() -> tuple[int, int]:
+        kept = len(rows(settings, BRONZE_ORDERS))
+        refused = [row for row in rows(settings, QUARANTINE) if row["topic"] == ORDER_PLACED.name]
+        return kept + len(refused), sum(row["reason"] == "not_framed" for row in refused)
+
+    eventually(lambda: counts().get(("bronze.order_placed", "not_framed")) == orders(), 60, "everything is counted")
+    checked = len(rows(settings, SILVER_ORDERS))
+    unique = ("silver.orders", "order_id is unique")
+    eventually(lambda: counts().get(unique) == (checked, 0), 60, "every order is counted")
+    assert 1 <= counts()["silver.orders", "customer_id in silver.customers"][1] < checked
+
+
+def test_upkeep_while_the_streams_run(pipeline: PipelineProcess, publish: Callable[..., None]) -> None:
+    """The driver does it on request; afterwards orders still arrive, once."""
+    rng, settings = random.Random(8), pipeline.settings
+    customer = profile_event(rng, now_ms(), new_id)
+    publish(customer)
+    for _ in range(3):
+        publish(order_event(rng, customer.key, now_ms(), new_id))
+        tended = maintained(settings)
+        assert {each["table"] for each in tended} == {table.full_name for table in MARKETING.tables}
+    pipeline.settle()
+    (gold,) = rows(settings, GOLD_CUSTOMER_360, customer_id=customer.key)
+    assert gold["order_count"] == 3
 
 
 def test_a_job_alone_is_refused_while_the_driver_runs(pipeline: PipelineProcess) -> None:

@@ -18,12 +18,14 @@ from contracts.marketing import (
     SILVER_ORDERS,
 )
 from contracts.model import Table, Topic
+from contracts.origin import Origin
 from spark.marketing.gold_c360 import COLUMNS as GOLD_COLUMNS
 from spark.marketing.score_and_publish import STEPS as SCORE_STEPS
 from spark.marketing.silver_customers_orders import CUSTOMER_COLUMNS, ORDER_COLUMNS
 from spark.marketing.silver_customers_orders import STEPS as SILVER_STEPS
 from spark.runtime.advance import Stepper
 from spark.runtime.batches import Held, held
+from spark.runtime.caretaker import Caretaker, History
 from spark.runtime.errors import StateRefused
 from spark.runtime.kafka import KafkaSink
 from spark.runtime.merging import Differs, Newer
@@ -118,6 +120,36 @@ def test_a_merge_shows_in_the_change_feed(spark: SparkSession, tmp_path: Path, f
         (2, "a", "2", "update_postimage"),
         (2, "b", "1", "delete"),
     ]
+
+
+@pytest.mark.parametrize("few_rows", [IN_SPARK, IN_SMALL_STEPS])
+def test_a_commit_says_where_its_rows_came_from(spark: SparkSession, tmp_path: Path, few_rows: int) -> None:
+    made(spark, tmp_path, IN_SMALL_STEPS)
+    tables = Tables(spark, str(tmp_path / f"delta-{IN_SMALL_STEPS}"), few_rows)
+    appended, merged = (Origin("silver", {"bronze.orders": (number, number)}) for number in (1, 2))
+    with held(small(spark, ROWS, ("a", "1", 1)), few_rows) as batch:
+        tables.append(SILVER_CUSTOMERS, batch, ("checkpoint", 7), appended)
+    assert tables.last_origin(SILVER_CUSTOMERS) == appended
+    with held(small(spark, MERGED, ("a", "2", 2, False)), few_rows) as batch:
+        tables.merge(SILVER_CUSTOMERS, batch, "customer_id", "_gone", Newer("_offset"), origin=merged)
+    assert tables.last_origin(SILVER_CUSTOMERS) == merged
+    with held(small(spark, ROWS, ("b", "1", 1)), few_rows) as batch:
+        tables.append(SILVER_CUSTOMERS, batch)
+    assert tables.last_origin(SILVER_CUSTOMERS) == merged, "a commit that says nothing has no other one's origin"
+
+
+def test_a_new_reader_begins_with_the_whole_table_when_the_past_is_gone(spark: SparkSession, tmp_path: Path) -> None:
+    tables = made(spark, tmp_path, IN_SMALL_STEPS)
+    for number in range(60):
+        with held(small(spark, ROWS, (f"c{number}", "1", number))) as batch:
+            tables.append(SILVER_CUSTOMERS, batch)
+    keep_ten = History(versions=10, seconds=0.0)
+    caretaker = Caretaker(str(tmp_path / f"delta-{IN_SMALL_STEPS}"), tables.turn, lambda _: None, keep_ten)
+    assert caretaker.tend(SILVER_CUSTOMERS).oldest_change > 1
+    feed, end = tables.changes(SILVER_CUSTOMERS, 1, tables.version(SILVER_CUSTOMERS))
+    assert end == tables.version(SILVER_CUSTOMERS)
+    assert {(row["_change_type"], row["_commit_version"]) for row in feed.collect()} == {("insert", end)}
+    assert feed.count() == 60
 
 
 @pytest.mark.parametrize("first", [IN_SPARK, IN_SMALL_STEPS])

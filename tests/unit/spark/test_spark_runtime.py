@@ -12,14 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from contracts.marketing import GOLD_CUSTOMER_360, SILVER_ORDERS
+from contracts.marketing import GOLD_CUSTOMER_360, MARKETING, SILVER_ORDERS
 from contracts.settings import Settings
 from spark.marketing.score_and_publish import HOUR_S
 from spark.marketing.score_and_publish import STEPS as SCORE_STEPS
 from spark.pipeline import STEPS
 from spark.runtime.advance import Stepper
 from spark.runtime.errors import DependencyDown, TableBusy
-from spark.runtime.ingestion import offsets_taken
+from spark.runtime.ingestion import offsets_of, offsets_taken
 from spark.runtime.kafka import spark_options
 from spark.runtime.locks import TableLocks
 from spark.runtime.merging import Differs, Newer
@@ -157,6 +157,30 @@ def test_steps_are_what_the_contract_declares() -> None:
         if not isinstance(step, Ingest) and not (isinstance(step, Publish) and step.reads.writer == step.job):
             for table in tables_read(step):
                 assert step.job in table.readers
+
+
+def test_lineage_is_declared_as_the_steps_run() -> None:
+    """What a table is made from, and where it is published, is what its step reads and writes."""
+    for step in STEPS:
+        if isinstance(step, Ingest):
+            assert [source.table.sources for source in step.sources] == [(topic,) for topic in step.reads]
+            assert step.quarantine.sources == step.reads
+        elif isinstance(step, Publish):
+            assert step.reads.topic == step.topic
+        else:
+            assert step.writes.sources == tables_read(step)
+    published = {step.reads for step in STEPS if isinstance(step, Publish)}
+    assert {table for table in MARKETING.tables if table.topic} == published
+    assert set(tables_written(STEPS)) == set(MARKETING.tables)
+
+
+def test_a_batch_says_which_offsets_it_took_in(tmp_path: Path) -> None:
+    (tmp_path / "offsets").mkdir()
+    for name, last in (("0", 3), ("1", 7)):
+        topics = json.dumps({"orders": {"0": last, "1": 5}})
+        (tmp_path / "offsets" / name).write_text(f"v1\n{{}}\n{topics}", "utf-8")
+    assert offsets_of(tmp_path, 0) == {"orders": {"0": (0, 3), "1": (0, 5)}}
+    assert offsets_of(tmp_path, 1) == {"orders": {"0": (3, 7)}}
 
 
 def test_quiet_waits_for_urgent_work() -> None:

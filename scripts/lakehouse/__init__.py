@@ -1,0 +1,1 @@
+"""What a person asks of the Delta tables, read without Spark: sizes, history, quality, lineage, upkeep."""
