@@ -9,6 +9,8 @@ their rows counts. The summary is measured as `benchmarks/ksql_summary.py` says.
 import argparse
 import io
 import random
+import signal
+import sys
 import time
 from itertools import chain
 
@@ -111,8 +113,9 @@ def read_arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Measure and print one line per figure."""
-    args, rng = read_arguments(), random.Random(1)
-    rng.seed(args.seed)
+    args = read_arguments()
+    rng = random.Random(args.seed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended on the way out
     newcomers = [profile(rng) for _ in range(int(args.latency * RATE))]
     how = {"workers": args.workers, "commit_interval_s": args.commit_interval_s}
     with loaded_broker(chain(newcomers, events(args.orders, args.customers, rng))) as lab:

@@ -7,7 +7,11 @@ import logging
 import sys
 from typing import Final
 
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
+_LARGE_BYTES: Final = 128 * 1024
+_FREE_BYTES: Final = 1024 * 1024
 
 
 def log_to_stderr() -> None:
@@ -16,9 +20,17 @@ def log_to_stderr() -> None:
 
 
 def limit_memory() -> None:
-    """Keep memory small with many threads: let them share two heaps, where the C library knows that setting."""
+    """Keep memory small, where the C library knows these settings: many threads share two heaps, and what is large
+    lies outside of them and is given back at once.
+
+    By itself the C library comes to put ever larger pieces into its heaps, where small ones between them keep their
+    room from being given back after a backlog.
+    """
     if sys.platform == "linux":
         try:
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+            mallopt = ctypes.CDLL(None).mallopt
         except (OSError, AttributeError):
             return
+        mallopt(_M_ARENA_MAX, 2)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _FREE_BYTES)
