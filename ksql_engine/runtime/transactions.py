@@ -19,6 +19,7 @@ from ksql_engine.state.rocks import Offsets
 
 _LOG = logging.getLogger(__name__)
 _CALL_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 10.0
 
 
 class TransactionalSink(Sink):
@@ -59,10 +60,11 @@ class TransactionalSink(Sink):
             self._log = None
 
     def commit(self, offsets: Offsets) -> None:
-        """Commit what was sent, with the group's offsets; waits however long the broker is away.
+        """Commit what was sent, with the group's offsets.
 
-        Raises SinkFailedError when it was refused or the engine stops meanwhile: whether it was committed is then not
-        known before the next `open`. Raises FencedError when there is a newer owner of the id.
+        Raises SinkFailedError when it was refused, the broker does not answer for some seconds or the engine stops:
+        whether it was committed is then not known before the next `open`. Raises FencedError when there is a newer
+        owner of the id.
         """
         if self._began is None:
             self._begin()
@@ -89,7 +91,11 @@ class TransactionalSink(Sink):
             self._fail(error)
 
     def _call(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Call again until there is an answer: an unanswered call goes on where it was."""
+        """Call again while there is no answer: an unanswered call goes on where it was.
+
+        After a restart of the broker it may wait in vain, so it is given up in the end: a new producer finds its way.
+        """
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
                 call(*arguments, _CALL_SECONDS)
@@ -99,6 +105,8 @@ class TransactionalSink(Sink):
                     self._fail(error)
                 if self._stopped():
                     raise SinkFailedError("stopped while waiting for the broker") from error
+                if time.monotonic() > deadline:
+                    raise SinkFailedError(f"The broker does not answer: {error}") from error
 
     def _fail(self, error: Exception) -> NoReturn:
         """Raise what became of the transaction. Only the abort tells for sure whether the producer was fenced.
