@@ -19,7 +19,8 @@ LEFT_TO_UPKEEP = {
 }
 """Upkeep knows what readers still need; a file that is gone leaves the checkpoints soon, or they would only grow."""
 LOG, CHANGES = "_delta_log", "_change_data"
-VERSIONED = re.compile(r"^(\d{20})\.(.+)$")
+VERSIONED = re.compile(r"^\.?(\d{20})\.(.+)$")
+"""With a point before it, it is the checksum that Spark keeps beside a file."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def _version(name: str) -> int:
 
 
 def _remove(file: Path) -> int:
+    """Remove a file and the checksum that Spark keeps beside it; the bytes of the file."""
     size = file.stat().st_size
     file.unlink()
+    file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
     return size

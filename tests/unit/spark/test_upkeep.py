@@ -127,6 +127,19 @@ def test_a_slow_reader_finds_what_it_has_not_read(world: World) -> None:
     assert sorted(changes["total"].to_pylist()) == list(range(29, 150))
 
 
+def test_checksums_go_with_their_files(world: World) -> None:
+    """Spark keeps one, hidden, beside each file it writes."""
+    for number in range(150):
+        world.merge("c", number)
+    files = [file for file in Path(world.path).rglob("*") if file.is_file()]
+    for file in files:
+        file.with_name(f".{file.name}.crc").touch()
+    world.caretaker().tend(world.table)
+    checksums = list(Path(world.path).rglob(".*.crc"))
+    assert 0 < len(checksums) < len(files)
+    assert [file for file in checksums if not file.with_name(file.name[1:-4]).exists()] == []
+
+
 def test_what_is_young_is_kept(world: World) -> None:
     for number in range(100):
         world.merge("c", number)
