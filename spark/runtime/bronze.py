@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +15,7 @@ from pyspark.sql.types import StructType
 from contracts.model import Table
 from contracts.origin import Offsets, Origin
 from spark.runtime.batches import Held, held
-from spark.runtime.decode import UNRESOLVED, Classifier, classifier, spark_type, value_name
+from spark.runtime.decode import UNRESOLVED, Classifier, classifier, fits_a_table, spark_type, value_name
 from spark.runtime.readers import Readers
 from spark.runtime.registry import SchemaIds
 from spark.runtime.report import say
@@ -100,7 +101,7 @@ class BronzeWriter:
         found, sources = self.schema_ids.known(), {source.topic.name: source for source in self.step.sources}
         for name, number in sorted(seen):
             source = sources[name]
-            added = self.readers.extend(source.topic, found.get(number))
+            added = self.readers.extend(source.topic, found.get(number), partial(fits_a_table, spark))
             if added:
                 self._classifier = None
                 self.tables.add_columns(source.table, spark_type(spark, self.readers.text(source.topic)))

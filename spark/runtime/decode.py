@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.avro.functions import from_avro
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, NullType, StructType, TimestampNTZType
 
 from contracts.faults import REPLAYED_FROM, Reason
 from spark.runtime.steps import Source
@@ -27,6 +29,27 @@ def spark_type(spark: SparkSession, schema: str) -> StructType:
     """Spark's type of the records of an Avro schema; every field can be null, at every depth."""
     empty = spark.range(0).select(from_avro(sf.lit(None).cast("binary"), schema, PERMISSIVE).alias("value"))
     return cast(StructType, empty.schema["value"].dataType)
+
+
+def fits_a_table(spark: SparkSession, schema: str) -> bool:
+    """Whether a Delta table can have the fields of an Avro schema as columns."""
+    try:
+        return _is_storable(spark_type(spark, schema))
+    except (PySparkException, Py4JError):
+        # a type that refers to itself, for one
+        return False
+
+
+def _is_storable(kind: DataType) -> bool:
+    """Whether Delta has the type: names of a struct differ in more than case, and none of the types it lacks."""
+    if isinstance(kind, StructType):
+        names = {name.lower() for name in kind.names}
+        return 0 < len(names) == len(kind.names) and all(_is_storable(each.dataType) for each in kind)
+    if isinstance(kind, ArrayType):
+        return _is_storable(kind.elementType)
+    if isinstance(kind, MapType):
+        return _is_storable(kind.keyType) and _is_storable(kind.valueType)
+    return not isinstance(kind, NullType | TimestampNTZType)
 
 
 def value_name(number: int) -> str:

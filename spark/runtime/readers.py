@@ -1,7 +1,7 @@
 """The schema that each topic's records are read as: the project's, and what later senders added to it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,16 @@ from contracts.model import Topic
 Schema = dict[str, Any]
 
 
-def added_fields(reader: Schema, writer: Schema) -> list[Schema]:
+Fits = Callable[[str], bool]
+"""Whether the records of a schema, as JSON, can be rows of a table."""
+
+
+def added_fields(reader: Schema, writer: Schema, fits: Fits) -> list[Schema]:
     """The fields that `writer`, a later version of `reader`, has beyond it, each made optional: null where not sent.
 
     None for a schema that cannot be read as `reader`, or is another event's. A field is left out when a table could
-    not have it as a column: one whose name differs from a known one in case only or begins with an underscore, and
-    types without a column type.
+    not have it as a column: by `fits`, or because its name differs from a known one in case only or begins with an
+    underscore.
     """
     if writer.get("type") != "record" or writer.get("name") != reader["name"]:
         return []
@@ -31,28 +35,26 @@ def added_fields(reader: Schema, writer: Schema) -> list[Schema]:
         if field["name"].lower() in names or field["name"].startswith("_"):
             continue
         optional = _optional(field)
-        if optional and _is_valid({**reader, "fields": [*reader["fields"], *found, optional]}):
+        if optional and _is_valid({**reader, "fields": [*reader["fields"], *found, optional]}, fits):
             names.add(field["name"].lower())
             found.append(optional)
     return found
 
 
 def _optional(field: Schema) -> Schema | None:
-    """The field as one that may be null; None for a type that Delta has no column for."""
+    """The field as one that may be null; None for one that is never anything else."""
     kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
     sent = [kind for kind in kinds if kind != "null"]
-    if not sent or "local-timestamp" in json.dumps(sent):
-        return None
-    return {"name": field["name"], "type": ["null", *sent], "default": None}
+    return {"name": field["name"], "type": ["null", *sent], "default": None} if sent else None
 
 
-def _is_valid(schema: Schema) -> bool:
-    """Whether every type of the schema is known: a field may name one that only its writer defines."""
+def _is_valid(schema: Schema, fits: Fits) -> bool:
+    """Whether every type of the schema is known, as a field may name one that only its writer defines, and fits."""
     try:
         fastavro.parse_schema(schema)
     except (SchemaParseException, UnknownType):
         return False
-    return True
+    return fits(json.dumps(schema))
 
 
 class Readers:
@@ -72,10 +74,10 @@ class Readers:
         """The schema of one topic as JSON."""
         return json.dumps(self._schema(topic))
 
-    def extend(self, topic: Topic, writer: str | None) -> list[str]:
+    def extend(self, topic: Topic, writer: str | None, fits: Fits) -> list[str]:
         """Take in what the schema `writer` (JSON, or None for one that is not Avro) adds; the names of its fields."""
         parsed = json.loads(writer) if writer else None
-        found = added_fields(self._schema(topic), parsed) if isinstance(parsed, dict) else []
+        found = added_fields(self._schema(topic), parsed, fits) if isinstance(parsed, dict) else []
         if found:
             self._added.setdefault(topic.name, []).extend(found)
             self._file.parent.mkdir(parents=True, exist_ok=True)

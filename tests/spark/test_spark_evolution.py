@@ -12,6 +12,7 @@ from contracts.marketing import BRONZE_PROFILES, GOLD_CUSTOMER_360, SILVER_CUSTO
 from spark.marketing.silver_customers_orders import STEPS as SILVER_STEPS
 from spark.runtime.advance import Stepper
 from spark.runtime.batches import held
+from spark.runtime.decode import fits_a_table
 from spark.runtime.errors import StateRefused
 from spark.runtime.kafka import KafkaSink
 from spark.runtime.merging import Newer
@@ -30,6 +31,33 @@ NO_SINK = KafkaSink(None)  # type: ignore[arg-type]  # these steps send nothing
 def frame(spark: SparkSession, columns: str, *rows: dict[str, Any]) -> DataFrame:
     schema = columns_of(columns)
     return spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in rows], schema)
+
+
+def nested(*fields: tuple[str, Any]) -> Any:
+    return {"type": "record", "name": "Inner", "fields": [{"name": name, "type": kind} for name, kind in fields]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits"),
+    [
+        ("string", True),
+        ({"type": "long", "logicalType": "timestamp-millis"}, True),
+        ({"type": "map", "values": {"type": "array", "items": nested(("a", "int"))}}, True),
+        (["null", "int", "string"], True),
+        ({"type": "long", "logicalType": "local-timestamp-millis"}, False),
+        ({"type": "array", "items": "null"}, False),
+        (nested(), False),
+        (nested(("a", "int"), ("A", "int")), False),
+        ({"type": "map", "values": nested(("again", ["null", "Inner"]))}, False),
+    ],
+)
+def test_only_what_a_table_can_store_becomes_a_column(spark: SparkSession, kind: Any, fits: bool) -> None:
+    schema = {
+        "type": "record",
+        "name": "Event",
+        "fields": [{"name": "id", "type": "string"}, {"name": "x", "type": kind}],
+    }
+    assert fits_a_table(spark, json.dumps(schema)) == fits
 
 
 @pytest.mark.parametrize("few_rows", [IN_SPARK, IN_SMALL_STEPS])
