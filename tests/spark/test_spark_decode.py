@@ -34,7 +34,7 @@ NOW_MS = 1_800_000_000_000
 SOURCES = STEPS[0].sources
 READERS = tuple(json.dumps(load_schema(MARKETING, source.topic)) for source in SOURCES)
 IDS = {CUSTOMER_PROFILE.name: 1, ORDER_PLACED.name: 2, ACTIVATION_STATUS.name: 3}
-EXTENDED_ORDER, NOT_AVRO, UNKNOWN, NEVER_ASKED = 4, 5, 99, 98
+EXTENDED_ORDER, NOT_AVRO, EARLIER_ORDER, UNKNOWN, NEVER_ASKED = 4, 5, 6, 99, 98
 KAFKA = StructType(
     [
         StructField("key", BinaryType()),
@@ -106,9 +106,16 @@ def extended_order_schema() -> dict[str, Any]:
     return dict(schema)
 
 
+def earlier_order_schema() -> dict[str, Any]:
+    """The order schema of an earlier sender: without the fields that have a default."""
+    schema = load_schema(MARKETING, ORDER_PLACED)
+    return {**schema, "fields": [field for field in schema["fields"] if "default" not in field]}
+
+
 def encoded(topic: Topic, value: Mapping[str, Any], schema_id: int | None = None) -> bytes:
     out = io.BytesIO()
-    schema = extended_order_schema() if schema_id == EXTENDED_ORDER else load_schema(MARKETING, topic)
+    others = {EXTENDED_ORDER: extended_order_schema(), EARLIER_ORDER: earlier_order_schema()}
+    schema = others[schema_id] if schema_id in others else load_schema(MARKETING, topic)
     fastavro.schemaless_writer(out, fastavro.parse_schema(schema), dict(value))
     number = IDS[topic.name] if schema_id is None else schema_id
     return b"\x00" + number.to_bytes(4, "big") + out.getvalue()
@@ -187,18 +194,21 @@ def test_every_record_gets_its_reason(spark: SparkSession) -> None:
                        for name, _, _, _, reason in found_cases}  # fmt: skip
 
 
-def test_fields_of_both_schema_versions_land_alike(spark: SparkSession) -> None:
+def test_fields_of_all_schema_versions_land_alike(spark: SparkSession) -> None:
     at = datetime.fromtimestamp(NOW_MS / 1000, timezone.utc)
-    old, new = order(), order() | {"gift_note": "hi"}
+    old, new, earlier = order(), order() | {"gift_note": "hi"}, order(channel="web")
     replayed = [("trace", b"x"), (REPLAYED_FROM, b"topic:0:17"), (REPLAYED_FROM, b"topic:0:18")]
     rows = [
         (b"k", encoded(ORDER_PLACED, old), ORDER_PLACED.name, 0, 0, at, [("trace", b"x")]),
         (b"k", encoded(ORDER_PLACED, new, EXTENDED_ORDER), ORDER_PLACED.name, 0, 1, at, replayed),
+        (b"k", encoded(ORDER_PLACED, earlier, EARLIER_ORDER), ORDER_PLACED.name, 0, 2, at, None),
     ]
     schemas: dict[int, str | None] = {2: READERS[1], EXTENDED_ORDER: json.dumps(extended_order_schema())}
+    schemas[EARLIER_ORDER] = json.dumps(earlier_order_schema())
     found = classifier(SOURCES, READERS, schemas)(spark.createDataFrame(rows, KAFKA)).orderBy("offset").collect()
     assert [row.value_1.asDict(recursive=True) for row in found] == [
         old,
         {name: value for name, value in new.items() if name != "gift_note"},
+        earlier | {"currency": "USD", "channel": None},
     ]
-    assert [row.replayed_from for row in found] == [None, "topic:0:17"]
+    assert [row.replayed_from for row in found] == [None, "topic:0:17", None]
