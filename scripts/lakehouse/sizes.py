@@ -34,7 +34,7 @@ def sizes(store: Store) -> list[Size]:
         found.append(
             Size(
                 table=table.full_name,
-                rows=sum(adds["num_records"]),
+                rows=sum(number or 0 for number in adds["num_records"]),
                 files=len(adds["size_bytes"]),
                 bytes=sum(adds["size_bytes"]),
                 oldest_version=store.oldest(table),

@@ -89,12 +89,17 @@ def _show(rows: list[dict[str, Any]], columns: str | None, *, upright: bool, as_
         typer.echo("no rows")
     elif upright:
         for row in rows:
-            grid(("column", "value"), ((name, shown(value)) for name, value in row.items()))
+            grid(("column", "value"), ((name, _plain(value)) for name, value in row.items()))
     else:
         names = list(rows[0]) if columns else list(rows[0])[:FIRST_COLUMNS]
-        grid(names, ([row[name] for name in names] for row in rows))
+        grid(names, ([_plain(row[name]) for name in names] for row in rows))
         if left := len(rows[0]) - len(names):
             typer.echo(f"and {left} more columns: --columns, --json" + ("" if "change" in names else ", or --key"))
+
+
+def _plain(value: object) -> str:
+    """A value of a row as it is stored: ids, offsets and times in ms are no amounts."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else shown(value)
 
 
 def _chosen(row: dict[str, Any], columns: str | None) -> dict[str, Any]:

@@ -189,6 +189,28 @@ def test_rows_of_one_key_are_brought_together_once(tmp_path: Path, monkeypatch: 
     assert again.sort_by(order) == changes.sort_by(order)
 
 
+def test_inserts_go_on_while_rows_are_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sorting waits for no writer and no writer for it, and neither loses the other's rows."""
+    monkeypatch.setattr("spark.runtime.caretaker.TARGET_FILE_BYTES", 100_000)
+    world = World(tmp_path, SILVER_ORDERS)
+    for number in range(40):
+        world.append(*(f"{(number * 7_919 + each) % 60_013:040}" for each in range(2_000)))
+    sorted_at: list[int] = []
+
+    def tend() -> None:
+        assert world.caretaker().tend(world.table, cluster=True).clustered
+        sorted_at.append(world.commits)
+
+    thread = threading.Thread(target=tend)
+    before = world.commits
+    thread.start()
+    while not sorted_at and thread.is_alive():
+        world.append("new")
+    thread.join()
+    assert sorted_at[0] > before, "rows were inserted meanwhile"
+    assert DeltaTable(world.path).to_pyarrow_table().num_rows == 40 * 2_000 + world.commits - before
+
+
 def settings(home: Path) -> Settings:
     return Settings(home=home)
 
