@@ -31,7 +31,7 @@ from ksql_engine.plan.declare import plan_source
 from ksql_engine.plan.metastore import Metastore
 from ksql_engine.plan.model import QueryPlan
 from ksql_engine.plan.sources import plan_create_as
-from ksql_engine.runtime.collector import settle_collector
+from ksql_engine.runtime.collector import collect_by_the_clock, settle_collector
 from ksql_engine.state.rocks import RocksState, shared_cache
 from scripts.bootstrap.ksql import KSQL_DIR
 from scripts.bootstrap.sql import read_statements
@@ -113,7 +113,7 @@ def run(plan: QueryPlan, formats: StandardFormats, topics: Topics, folder: Path,
     outputs = Outputs(lambda key, value, moment: sent.append(encode(key, value, moment)), fail, fail)
     pipeline = Pipeline(plan, formats, state, outputs, cached=not args.uncached)
     work = batches(topics, pipeline.topics, args.batch)
-    settle_collector()  # as in a worker, and the records of this run are not looked through
+    settle_collector()  # the records of this run are not looked through
     started, began = time.thread_time(), time.process_time()
     for batch in work:
         for message in batch:
@@ -135,6 +135,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    collect_by_the_clock()  # as a worker does
     registry = MemoryRegistry()
     formats = StandardFormats(registry)
     topics = source_topics(registry, args.orders, args.customers, args.seed)

@@ -30,7 +30,7 @@ Offsets = dict[tuple[str, int], int]
 _OFFSETS: Final = b"\x00offsets"
 _PREPARED: Final = b"\x00prepared"
 _FORMAT: Final = b"\x00format"
-_CURRENT_FORMAT: Final = b"3"
+_CURRENT_FORMAT: Final = b"4"
 _DELETED: Final = object()
 _SCAN_ENTRIES: Final = 500
 # A table of this size takes more time to fill than a smaller one, and far less is merged in the background.

@@ -15,6 +15,9 @@ from ksql_engine.types import SqlType, array_type
 # that they go on rising after a restart.
 _NUMBERS: Final = count_from(time.time_ns())
 
+Arrival = tuple[()] | tuple[int, Any]
+"""A value with its number, or nothing."""
+
 Arrivals = tuple[tuple[int, Any], ...]
 """Values with their numbers, rising."""
 
@@ -29,7 +32,9 @@ def _by_offset(latest: bool) -> Resolver:
         count, ignore_nulls = options
         if count is not None and count < 1:
             raise StatementError(f"{'latestN' if latest else 'earliestN'} must be 1 or greater")
-        return _kept(args.types[0], latest, ignore_nulls, count)
+        if count is None:
+            return _one(args.types[0], latest, ignore_nulls)
+        return _several(args.types[0], latest, ignore_nulls, count)
 
     return resolve
 
@@ -49,23 +54,38 @@ def _options(args: Arguments) -> tuple[int | None, bool] | None:
     return None
 
 
-def _kept(kind: SqlType, latest: bool, ignore_nulls: bool, count: int | None) -> Aggregator:
-    limit = count or 1
+def _one(kind: SqlType, latest: bool, ignore_nulls: bool) -> Aggregator:
+    """Keep a value and its number; before the first there is neither."""
 
+    def add(state: Arrival, value: Any) -> Arrival:
+        if (state and not latest) or (value is None and ignore_nulls):
+            return state
+        return next(_NUMBERS), value
+
+    def merge(one: Arrival, other: Arrival) -> Arrival:
+        if not one or not other:
+            return one or other
+        return max(one, other, key=_number) if latest else min(one, other, key=_number)
+
+    return Aggregator(kind, (), add, merge, None, lambda state: state[1] if state else None)
+
+
+def _several(kind: SqlType, latest: bool, ignore_nulls: bool, limit: int) -> Aggregator:
     def add(state: Arrivals, value: Any) -> Arrivals:
         if (value is None and ignore_nulls) or (not latest and len(state) >= limit):
             return state
-        if limit == 1:
-            return ((next(_NUMBERS), value),)
         return (*state, (next(_NUMBERS), value))[-limit:]
 
     def merge(one: Arrivals, other: Arrivals) -> Arrivals:
-        both = sorted(one + other, key=lambda arrival: arrival[0])
+        both = sorted(one + other, key=_number)
         return tuple(both[-limit:] if latest else both[:limit])
 
-    if count is None:
-        return Aggregator(kind, (), add, merge, None, lambda state: state[0][1] if state else None)
     return Aggregator(array_type(kind), (), add, merge, None, lambda state: [value for _, value in state])
+
+
+def _number(arrival: Any) -> int:
+    number: int = arrival[0]
+    return number
 
 
 _FORMS: Final = ("ANY", "ANY, BOOLEAN", "ANY, INT", "ANY, INT, BOOLEAN")

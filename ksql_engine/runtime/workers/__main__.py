@@ -8,7 +8,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from ksql_engine.process import limit_memory, log_to_stderr
-from ksql_engine.runtime.collector import settle_collector
+from ksql_engine.runtime.collector import collect_by_the_clock
 from ksql_engine.runtime.workers.host import Host
 
 
@@ -24,7 +24,7 @@ def main() -> None:
         host = Host(link, link.recv())
     except EOFError:
         os._exit(1)
-    settle_collector()
+    collect_by_the_clock()
     host.serve()
     sys.stderr.flush()
     # Threads of clients that wait for an absent broker must not hold up the end: all state is closed by now.
