@@ -37,7 +37,8 @@ class Lakehouse:
         missing = set(columns) - {field.name for field in opened.schema().fields}
         if missing:
             raise CannotAudit(
-                f"{table.full_name} has no column {', '.join(sorted(missing))}", "make clear, then make up"
+                f"{table.full_name} has no column {', '.join(sorted(missing))}",
+                "make spark: a driver adds new columns when it starts",
             )
         query = f"SELECT {', '.join(map(_quoted, columns))} FROM t"  # noqa: S608 - names of our own
         query += f" WHERE {where}" if where else ""
