@@ -55,7 +55,7 @@ def run_audit(settings: Settings, deadline_s: float) -> Outcome:
         CannotAudit: a service does not answer.
     """
     topics, cache = Topics(settings.kafka_client), Cache(settings.redis_url)
-    lakehouse, codecs = Lakehouse(settings.delta_root), Codecs(settings.registry_url)
+    lakehouse, codecs = Lakehouse(settings.delta_root), Codecs(settings.registry_url, settings.checkpoints_dir)
     readers = Readers(topics, codecs, lakehouse, cache, Ledgers(settings))
     names = [topic.name for topic in MARKETING.topics if not topic.internal]
     settling = Settling(

@@ -1,11 +1,13 @@
 """Writer schemas by id, from the schema registry's Confluent API."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import fastavro
 import requests
 
+from contracts.added_fields import FILE, read_added_fields, with_added_fields
 from contracts.marketing import MARKETING
 from contracts.schemas import load_schema
 from scripts.audit.classify import Codec
@@ -17,15 +19,21 @@ TIMEOUT_S = 10.0
 class Codecs:
     """The codecs of the schema ids in use, each asked for once.
 
-    Records are read as the project's own schema of their subject, as the lakehouse does, whatever was registered
-    later; those of a subject without one, as they were written.
+    Records are read as the lakehouse does: as the project's own schema of their subject, with the optional fields that
+    bronze took in since, as its `checkpoints` say; those of a subject without a schema of ours as they were written.
     """
 
-    def __init__(self, registry_url: str) -> None:
+    def __init__(self, registry_url: str, checkpoints: Path | None = None) -> None:
         self._url = registry_url
         self._session = requests.Session()
         self._schemas: dict[int, Any] = {}
-        self._readers = {topic.subject: load_schema(MARKETING, topic) for topic in MARKETING.with_schema()}
+        added: dict[str, list[Any]] = {}
+        for file in checkpoints.glob(f"*/{FILE}") if checkpoints else ():
+            added |= read_added_fields(file.parent)
+        self._readers = {
+            topic.subject: with_added_fields(load_schema(MARKETING, topic), added.get(topic.name, []))
+            for topic in MARKETING.with_schema()
+        }
         self._codecs: dict[tuple[str, int], Codec | None] = {}
 
     def of(self, subject: str, schema_id: int) -> Codec | None:

@@ -3,15 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
+from contracts.added_fields import FILE, Schema, read_added_fields, with_added_fields
 from contracts.model import Topic
-
-Schema = dict[str, Any]
-
 
 Fits = Callable[[str], bool]
 """Whether the records of a schema, as JSON, can be rows of a table."""
@@ -61,9 +58,9 @@ class Readers:
     """The reader schemas of some topics. Added fields are kept in `folder`, so that a restart reads the same way."""
 
     def __init__(self, folder: Path, declared: Mapping[Topic, Schema]) -> None:
-        self._file = folder / "added_fields.json"
+        self._file = folder / FILE
         self._declared = dict(declared)
-        self._added: dict[str, list[Schema]] = json.loads(self._file.read_text("utf-8")) if self._file.exists() else {}
+        self._added = read_added_fields(folder)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -87,8 +84,4 @@ class Readers:
         return [field["name"] for field in found]
 
     def _schema(self, topic: Topic) -> Schema:
-        """The project's schema may have taken over a field that was added here before."""
-        declared = self._declared[topic]
-        names = {field["name"].lower() for field in declared["fields"]}
-        added = [field for field in self._added.get(topic.name, []) if field["name"].lower() not in names]
-        return {**declared, "fields": [*declared["fields"], *added]}
+        return with_added_fields(self._declared[topic], self._added.get(topic.name, []))

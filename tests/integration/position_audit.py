@@ -16,7 +16,7 @@ def audit(settings: Settings) -> dict[str, Check]:
     topics, lakehouse, codecs = (
         Topics(settings.kafka_client),
         Lakehouse(settings.delta_root),
-        Codecs(settings.registry_url),
+        Codecs(settings.registry_url, settings.checkpoints_dir),
     )
     spans = topics.spans([topic.name for topic in MARKETING.with_schema()])
     held, source = read_held(lakehouse, codecs.of), read_source(topics, lakehouse, codecs.of, spans)

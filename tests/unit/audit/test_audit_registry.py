@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -56,6 +57,20 @@ def test_a_version_that_cannot_be_read_as_ours_is_not(codecs: Codecs) -> None:
     assert codec is not None
     with pytest.raises(fastavro.read.SchemaResolutionError):
         decode(record(OTHER_TYPE, {**ORDER, "placed_at_ms": "now"}), codec)
+
+
+def test_fields_that_bronze_took_in_are_read_as_bronze_does(codecs: Codecs, tmp_path: Path) -> None:
+    assert codecs.of(ORDER_PLACED.subject, 2) is not None
+    campaign = {"name": "campaign", "type": ["null", "long"], "default": None}
+    (tmp_path / "bronze").mkdir()
+    (tmp_path / "bronze" / "added_fields.json").write_text(json.dumps({ORDER_PLACED.name: [campaign]}), "utf-8")
+    later = Codecs("http://nowhere.invalid", tmp_path)
+    ours, other = later.of(ORDER_PLACED.subject, 1), later.of(ORDER_PLACED.subject, 2)
+    assert ours is not None
+    assert other is not None
+    assert decode(record(OURS, ORDER), ours) == {**ORDER, "campaign": None}
+    with pytest.raises(fastavro.read.SchemaResolutionError):
+        decode(record(LATER, {**ORDER, "campaign": "text where bronze has a number"}), other)
 
 
 def test_other_subjects_are_read_as_written_and_unknown_ids_are_unknown(codecs: Codecs) -> None:
