@@ -42,10 +42,9 @@ def kept_rows(plan: QueryPlan) -> tuple[str, Callable[[Any], Entry | None]]:
         return groups_store(_FIRST.format("aggregate")), group_row
     joined = Joined(step)
 
-    def joined_row(held: Any) -> Entry | None:
-        key, sides, time = held
-        value = joined.row(sides)
-        return None if value is None else (key, project(key, value, _ignore), time)
+    def joined_row(held: Row) -> Entry | None:
+        value = joined.row(held)
+        return None if value is None else (held[0], project(held[0], value, _ignore), held[1])
 
     return rows_store(_FIRST.format("join")), joined_row
 

@@ -12,7 +12,7 @@ Change = tuple[bytes, "bytes | None"]
 UNKNOWN: Final = b"\x00unknown"
 """Stands for a value that only the database knows; compared by identity."""
 
-_ALL_BYTES: Final = 48 * 1024 * 1024
+_ALL_BYTES: Final = 32 * 1024 * 1024
 _LEAST_BYTES: Final = 1024 * 1024
 _ENTRY_BYTES: Final = 160  # two objects of bytes and their place in a dict
 _SAMPLE: Final = 32

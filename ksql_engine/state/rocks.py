@@ -34,7 +34,7 @@ _CURRENT_FORMAT: Final = b"4"
 _DELETED: Final = object()
 _SCAN_ENTRIES: Final = 500
 # A table of this size takes more time to fill than a smaller one, and far less is merged in the background.
-_MEMTABLE_BYTES: Final = 16 * 1024 * 1024
+_MEMTABLE_BYTES: Final = 8 * 1024 * 1024
 _LEVELS: Final = 7
 
 
