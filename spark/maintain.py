@@ -55,6 +55,7 @@ def _tend(settings: Settings, caretaker: Caretaker, table: Table) -> Tended:
             try:
                 locks.acquire((table,))
             except TableBusy:
+                desk.ask_again(table)
                 if tended := desk.wait(table, time.monotonic() + ASK_AGAIN_S):
                     return tended
                 continue

@@ -24,6 +24,11 @@ class Desk:
         self._answer(table).unlink(missing_ok=True)
         self._request(table).touch()
 
+    def ask_again(self, table: Table) -> None:
+        """Leave the request anew when it is gone without an answer: another one who asked has taken that."""
+        if not self._request(table).exists() and not self._answer(table).exists():
+            self.ask(table)
+
     def take_back(self, table: Table) -> None:
         """Nobody waits for an answer any more."""
         self._request(table).unlink(missing_ok=True)
@@ -45,15 +50,23 @@ class Desk:
         Raises:
             LakehouseError: the writer could not do it.
         """
-        while not self._answer(table).exists():
+        while (text := self._taken(table)) is None:
             if time.monotonic() > deadline:
                 return None
             time.sleep(LOOK_EVERY_S)
-        found = json.loads(self._answer(table).read_text("utf-8"))
-        self._answer(table).unlink()
+        found = json.loads(text)
         if "failed" in found:
             raise LakehouseError(f"{table.full_name}: {found['failed']}")
         return Tended(**found)
+
+    def _taken(self, table: Table) -> str | None:
+        """The answer's text, off the desk; None when there is none, or another one took it."""
+        try:
+            text = self._answer(table).read_text("utf-8")
+            self._answer(table).unlink()
+        except FileNotFoundError:
+            return None
+        return text
 
     def _request(self, table: Table) -> Path:
         return self._folder / f"{table.full_name}.request"

@@ -14,7 +14,7 @@ from contracts.model import Table
 from contracts.settings import Settings
 from spark.maintain import maintain
 from spark.pipeline import STEPS
-from spark.runtime.caretaker import Caretaker, History
+from spark.runtime.caretaker import Caretaker, History, Tended
 from spark.runtime.desk import Desk
 from spark.runtime.errors import LakehouseError
 from spark.runtime.locks import TableLocks
@@ -241,12 +241,17 @@ def test_the_writer_does_it_where_there_is_one(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=driver)
     thread.start()
+    others: list[Tended] = []
+    other = threading.Thread(target=lambda: others.extend(maintain(lab)))
+    other.start()
     try:
         (tended,) = maintain(lab)
+        other.join()
     finally:
         ended.set()
         thread.join()
-    assert (tended.files_before, tended.files) == (2, 1)
+    assert {tended.files_before, others[0].files_before} <= {1, 2}
+    assert (tended.files, others[0].files) == (1, 1)
     assert not Desk(lab.run_dir).is_asked(world.table)
 
 
