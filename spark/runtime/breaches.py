@@ -7,23 +7,23 @@ import pyarrow.compute as pc
 
 from contracts.expectations import Between, Expectation, NotNull, OneOf, References
 
-Counts = Callable[[pa.Array], dict[str, int]]
-"""How many rows of the table in question have each of these values."""
+Keys = Callable[[pa.Array, int], pa.ChunkedArray]
+"""Which of these values at least so many rows of the table in question have. Others may be among them."""
 
 
-def breaches(expectation: Expectation, rows: pa.Table, counts: Counts) -> pa.ChunkedArray:
-    """True for each of `rows` that breaks `expectation`, false for the others. `counts` answers about other rows."""
+def breaches(expectation: Expectation, rows: pa.Table, keys: Keys) -> pa.ChunkedArray:
+    """True for each of `rows` that breaks `expectation`, false for the others. `keys` answers about other rows."""
     values = rows[expectation.column]
     if isinstance(expectation, NotNull):
         return pc.is_null(values)
     if isinstance(expectation, Between):
         return _outside(values, expectation)
     if isinstance(expectation, OneOf):
-        return _missing(values, expectation.values)
-    found = counts(pc.unique(values.drop_null()))
+        return _missing(values, pa.array(expectation.values, values.type))
+    asked = pc.unique(values.drop_null())
     if isinstance(expectation, References):
-        return _missing(values, tuple(found))
-    return _in(values, tuple(value for value, rows_with_it in found.items() if rows_with_it > 1))
+        return _missing(values, keys(asked, 1))
+    return pc.is_in(values, value_set=keys(asked, 2))
 
 
 def _outside(values: pa.ChunkedArray, bounds: Between) -> pa.ChunkedArray:
@@ -32,9 +32,5 @@ def _outside(values: pa.ChunkedArray, bounds: Between) -> pa.ChunkedArray:
     return pc.fill_null(pc.or_(below, above), False)
 
 
-def _missing(values: pa.ChunkedArray, accepted: tuple[str, ...]) -> pa.ChunkedArray:
-    return pc.and_(pc.is_valid(values), pc.invert(_in(values, accepted)))
-
-
-def _in(values: pa.ChunkedArray, accepted: tuple[str, ...]) -> pa.ChunkedArray:
-    return pc.is_in(values, value_set=pa.array(accepted, values.type))
+def _missing(values: pa.ChunkedArray, accepted: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=accepted)))

@@ -124,7 +124,7 @@ class Inspector:
         for rows in self._tables.new_rows(table, *span, columns, origin):
             for expectation, count in counts.items():
                 where, key = looked_up(table, expectation)
-                broken = breaches(expectation, rows, partial(self._tables.counts, where, key, origin=origin))
+                broken = breaches(expectation, rows, partial(self._tables.keys, where, key, origin=origin))
                 count.add(rows.num_rows, rows.filter(broken)[name].to_pylist())
         return counts
 

@@ -92,21 +92,13 @@ class SmallTables:
         if batches:
             yield _new_images(pa.Table.from_batches(batches, reader.schema))
 
-    def counts(self, path: str, column: str, values: pa.Array) -> dict[str, int]:
-        """How many rows have each of `values` in `column`; a value without rows is left out."""
-        if not len(values):
-            return {}
+    def keys(self, path: str, column: str, values: pa.Array, at_least: int) -> pa.ChunkedArray:
+        """Those of `values` that at least so many rows have in `column`; among many, others may be too."""
         some = ", ".join(_quoted(value) for value in values.to_pylist()) if len(values) <= FEW_VALUES else ""
-        only = f'WHERE "{column}" IN ({some})' if some else ""
-        query = f'SELECT "{column}" AS v, count(*) AS n FROM rows {only} GROUP BY "{column}"'  # noqa: S608 - the values are quoted above
-        found: dict[str, int] = {}
-        for batch in pa.RecordBatchReader.from_stream(
-            QueryBuilder().register("rows", self._table(path)).execute(query)
-        ):
-            kept = plain(pa.Table.from_batches([batch]))
-            kept = kept.filter(pc.is_in(kept["v"], value_set=values))
-            found.update(zip(kept["v"].to_pylist(), kept["n"].to_pylist(), strict=True))
-        return found
+        only = f'WHERE "{column}" IN ({some or "NULL"})' if len(values) <= FEW_VALUES else ""
+        query = f'SELECT "{column}" FROM rows {only} GROUP BY "{column}" HAVING count(*) >= {at_least}'  # noqa: S608 - the values are quoted above
+        found = pa.table(QueryBuilder().register("rows", self._table(path)).execute(query))
+        return plain(found)[column]
 
     def last_origin(self, path: str) -> Origin | None:
         """What the newest commit that says so was made from."""

@@ -23,6 +23,8 @@ from spark.runtime.small_tables import ORIGIN_WITHIN, SmallTables
 ID_PROPERTY = "lab.checkpoint"
 COMMITS_PER_CHECKPOINT = 25
 COMMITS_PER_COMPACTION = 40
+PIECE_ROWS = 200_000
+"""So many rows of a few columns take some 25 MB; for each such piece other rows are looked up once."""
 LOOKUP_ROWS = 100_000
 """More rows than this are not brought through this process: Spark joins them."""
 
@@ -198,20 +200,20 @@ class Tables:
         """The rows that the versions `first` to `last` wrote, with `columns`, in pieces that memory holds."""
         origin.changes[table.full_name] = first, last
         if self._small:
-            yield from self._small.new_rows(self.path(table), first, last, columns, self._few_rows)
+            yield from self._small.new_rows(self.path(table), first, last, columns, PIECE_ROWS)
             return
         feed = self._changes(table, first, last)[0].where(sf.col("_change_type") != "delete")
         yield plain(feed.select(*columns).toArrow())
 
-    def counts(self, table: Table, column: str, values: pa.Array, origin: Origin) -> dict[str, int]:
-        """How many rows of `table` have each of `values` in `column`; a value without rows is left out."""
+    def keys(self, table: Table, column: str, values: pa.Array, at_least: int, *, origin: Origin) -> pa.ChunkedArray:
+        """Those of `values` that at least so many rows of `table` have in `column`; among many, others may be too."""
         if self._small:
-            found = self._small.counts(self.path(table), column, values)
+            found = self._small.keys(self.path(table), column, values, at_least)
             origin.rows[table.full_name] = self._small.read_version(self.path(table))
             return found
         wanted = self._spark.createDataFrame(pa.table({column: values}))
         rows = self.read(table, origin).join(wanted, column).groupBy(column).count()
-        return {row[column]: row["count"] for row in rows.collect()}
+        return plain(rows.where(sf.col("count") >= at_least).toArrow())[column]
 
     def local(self, rows: pa.Table) -> Held:
         """`rows` as a batch to write."""
