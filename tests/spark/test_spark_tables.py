@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.storagelevel import StorageLevel
@@ -141,8 +142,8 @@ def test_a_commit_says_where_its_rows_came_from(spark: SparkSession, tmp_path: P
 def test_a_new_reader_begins_with_the_whole_table_when_the_past_is_gone(spark: SparkSession, tmp_path: Path) -> None:
     tables = made(spark, tmp_path, IN_SMALL_STEPS)
     for number in range(60):
-        with held(small(spark, ROWS, (f"c{number}", "1", number))) as batch:
-            tables.append(SILVER_CUSTOMERS, batch)
+        row = pa.table({"customer_id": [f"c{number}"], "name": ["1"], "_offset": [number]})
+        tables.append(SILVER_CUSTOMERS, tables.local(row))
     keep_ten = History(versions=10, seconds=0.0)
     caretaker = Caretaker(str(tmp_path / f"delta-{IN_SMALL_STEPS}"), tables.turn, lambda _: None, keep_ten)
     assert caretaker.tend(SILVER_CUSTOMERS).oldest_change > 1
