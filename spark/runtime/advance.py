@@ -1,15 +1,18 @@
 """One turn of a step: what changed in the tables it reads, through its pure function, into what it writes."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as sf
 
 from contracts.model import Table
 from contracts.origin import Origin
-from spark.runtime.batches import held
+from spark.runtime.batches import Held, distinct, held
 from spark.runtime.kafka import KafkaSink
 from spark.runtime.merging import Differs, Newer, UpdateRule
 from spark.runtime.progress import Progress
@@ -63,9 +66,7 @@ class Stepper:
         if not news and not everything:
             return None
         origin = Origin(self.step.name)
-        feeds = {table: self._tables.changes(table, *span, origin) for table, span in news.items()}
-        rows = self._take({table: feed for table, (feed, _) in feeds.items()}, everything, origin)
-        ends = {table.full_name: end for table, (_, end) in feeds.items()}
+        rows, ends = self._take(news, everything, origin)
         columns = "" if isinstance(self.step, Publish) else columns_written(self.step)
         self._progress.advance(ends, started_ms if everything else None, columns)
         return Turn(rows, time.monotonic() - started)
@@ -83,24 +84,27 @@ class Stepper:
         # What was missed while the process was down can wait until its start is over.
         return max(0.0, due_ms - _now_ms(), self._started_ms + FIRST_CLOCK_MS - _now_ms()) / 1000
 
-    def _take(self, feeds: dict[Table, DataFrame], everything: bool, origin: Origin) -> int | None:
+    def _take(self, news: Ranges, everything: bool, origin: Origin) -> tuple[int | None, dict[str, int]]:
+        """Take in the unread versions; the rows written, and the version that was come to in each table."""
         step = self.step
         if isinstance(step, Recompute):
-            return self._recompute(step, feeds, everything, origin)
-        feed = feeds[step.reads]
+            keys = {table: self._tables.changed(table, step.key, *span, origin) for table, span in news.items()}
+            ends = {table.full_name: end for table, (_, end) in keys.items()}
+            return self._recompute(step, [found for found, _ in keys.values()], everything, origin), ends
+        feed, end = self._tables.changes(step.reads, *news[step.reads], origin)
+        rows: int | None = None
         if isinstance(step, Publish):
-            return self._publish(step, feed)
-        if isinstance(step, Upsert):
-            return self._upsert(step, feed, origin)
-        return self._insert(step, feed, origin)
+            self._publish(step, feed)
+        else:
+            rows = self._upsert(step, feed, origin) if isinstance(step, Upsert) else self._insert(step, feed, origin)
+        return rows, {step.reads.full_name: end}
 
     def _insert(self, step: Insert, feed: DataFrame, origin: Origin) -> int | None:
         columns = columns_of(columns_written(step)).names
         with held(step.transform(_with_optional(step, feed)).select(*columns)) as new:
             if new.is_empty:
                 return 0
-            known = self._tables.lookup(step.writes, step.key, new).select(step.key)
-            with held(new.rows.join(known, step.key, "left_anti").select(*columns)) as fresh:
+            with self._tables.without_known(step.writes, step.key, new, origin) as fresh:
                 if not fresh.is_empty:
                     self._tables.append(step.writes, fresh, origin=origin)
                 return fresh.count
@@ -110,14 +114,8 @@ class Stepper:
         rows = step.transform(_with_optional(step, feed)).select(*columns, sf.col(step.gone).alias(GONE))
         return self._merge(step.writes, rows, step.key, Newer(step.position), origin)
 
-    def _recompute(
-        self, step: Recompute, feeds: dict[Table, DataFrame], everything: bool, origin: Origin
-    ) -> int | None:
-        if everything:
-            touched = [self._tables.read(table).select(step.key) for table in (step.reads[0], step.writes)]
-        else:
-            touched = [feed.select(step.key) for feed in feeds.values()]
-        with held(reduce(DataFrame.union, touched).distinct()) as keys:
+    def _recompute(self, step: Recompute, changed: list[Held], everything: bool, origin: Origin) -> int | None:
+        with self._touched(step, changed, everything) as keys:
             if keys.is_empty:
                 return 0
             inputs = [self._tables.lookup(table, step.key, keys, origin) for table in step.reads]
@@ -129,6 +127,19 @@ class Stepper:
             marked = keys.rows.join(rows, step.key, "left").withColumn(GONE, sf.coalesce(GONE, sf.lit(True)))
             return self._merge(step.writes, marked, step.key, self._differs(step), origin)
 
+    @contextmanager
+    def _touched(self, step: Recompute, changed: list[Held], everything: bool) -> Iterator[Held]:
+        """The keys to compute, each once."""
+        few = [each.few[step.key] for each in changed if each.few is not None]
+        if not everything and len(few) == len(changed):
+            yield Held(self._tables.spark, pa.table({step.key: distinct(few)}))
+            return
+        keys = [each.rows for each in changed]
+        if everything:
+            keys = [self._tables.read(table).select(step.key) for table in (step.reads[0], step.writes)]
+        with held(reduce(DataFrame.union, keys).distinct()) as found:
+            yield found
+
     def _differs(self, step: Recompute) -> Differs:
         aside = (step.key, *step.ignored, *([step.version] if step.version else []))
         return Differs(tuple(name for name in columns_of(step.columns).names if name not in aside))
@@ -137,7 +148,7 @@ class Stepper:
         with held(rows) as batch:
             return 0 if batch.is_empty else self._tables.merge(table, batch, key, GONE, rule, origin=origin)
 
-    def _publish(self, step: Publish, feed: DataFrame) -> int | None:
+    def _publish(self, step: Publish, feed: DataFrame) -> None:
         # Inside one version a key that was removed and put back is there: its removal comes last.
         removed_last = sf.when(sf.col("_change_type") == "delete", 1).otherwise(0)
         newest = Window.partitionBy(step.key).orderBy(sf.col("_commit_version").desc(), removed_last)
@@ -145,9 +156,7 @@ class Stepper:
         names = [name for name in feed.columns if not name.startswith("_")]
         value = sf.to_json(sf.struct(*names), {"ignoreNullFields": "false"})
         kept = sf.col("_change_type") != "delete"
-        with held(last.select(sf.col(step.key).alias("key"), sf.when(kept, value).alias("value"))) as records:
-            self._sink.send(step.topic, records.rows)
-            return records.count
+        self._sink.send(step.topic, last.select(sf.col(step.key).alias("key"), sf.when(kept, value).alias("value")))
 
 
 def unread(step: TableStep | Inspect, tables: Tables, progress: Progress) -> Ranges:

@@ -1,8 +1,11 @@
-"""When a merge replaces a row that is there: one rule, said once for SQL and once for Python."""
+"""When a merge replaces a row that is there: one rule, said once for SQL and once for Arrow."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import reduce
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 
 class UpdateRule(Protocol):
@@ -11,8 +14,8 @@ class UpdateRule(Protocol):
     def sql(self) -> str:
         """The rule over the rows `s` (new) and `t` (old)."""
 
-    def holds(self, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
-        """The rule over two rows."""
+    def holds(self, new: pa.Table, old: pa.Table) -> pa.ChunkedArray:
+        """The rule over the rows of two tables side by side: never null."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,9 @@ class Newer:
         """See UpdateRule."""
         return f"s.{self.position} > t.{self.position}"
 
-    def holds(self, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    def holds(self, new: pa.Table, old: pa.Table) -> pa.ChunkedArray:
         """See UpdateRule."""
-        return bool(new[self.position] > old[self.position])
+        return pc.fill_null(pc.greater(new[self.position], old[self.position]), False)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,22 @@ class Differs:
         """See UpdateRule."""
         return f"NOT ({' AND '.join(f't.{name} <=> s.{name}' for name in self.columns)})"
 
-    def holds(self, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    def holds(self, new: pa.Table, old: pa.Table) -> pa.ChunkedArray:
         """See UpdateRule."""
-        return any(new[name] != old[name] for name in self.columns)
+        return reduce(pc.or_, (_differ(new[name], old[name]) for name in self.columns))
+
+
+def _differ(new: pa.ChunkedArray, old: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Where two columns hold other values, as SQL's <=> compares: null is equal to null, NaN to NaN."""
+    either = pc.xor(pc.is_null(new), pc.is_null(old))
+    if pa.types.is_struct(new.type):
+        names = [field.name for field in new.type]
+        parts = (_differ(pc.struct_field(new, name), pc.struct_field(old, name)) for name in names)
+        return reduce(pc.or_, parts, either)
+    if pa.types.is_nested(new.type):
+        pairs = zip(new.to_pylist(), old.to_pylist(), strict=True)
+        return pa.chunked_array([pa.array([one != other for one, other in pairs], pa.bool_())])
+    unequal = pc.not_equal(new, old)
+    if pa.types.is_floating(new.type):
+        unequal = pc.and_not(unequal, pc.and_(pc.is_nan(new), pc.is_nan(old)))
+    return pc.or_(either, pc.fill_null(unequal, False))

@@ -6,7 +6,7 @@ same table: rows, change data feed and transaction marks; tests hold both writer
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from pyspark.sql.types import StructType
 
 from contracts.origin import Origin
 from spark.runtime.arrow import plain
+from spark.runtime.batches import distinct
 from spark.runtime.errors import LakehouseError
 from spark.runtime.merging import UpdateRule
 from spark.runtime.past import log_of
@@ -23,7 +24,8 @@ from spark.runtime.past import log_of
 TARGET_FILE_BYTES = 8_000_000
 """A merge rewrites whole files: small ones keep that cheap."""
 FEW_VALUES = 1_000
-"""Up to here a query names the values it looks for; beyond, it goes through the column."""
+"""A query names up to so many values it looks for. The parser overflows its stack at some 50,000."""
+ROWS_AT_ONCE = 65_536
 ORIGIN_WITHIN = 50
 """Commits that say nothing of their origin, as compactions, are fewer in a row than this."""
 
@@ -72,11 +74,28 @@ class SmallTables:
         found = found.drop_columns(["_commit_timestamp"])
         return found.filter(pc.not_equal(found["_change_type"], "update_preimage"))
 
-    def lookup(self, path: str, key: str, values: list[str], limit: int) -> pa.Table | None:
-        """The rows whose `key` is one of `values`; None when more than `limit` rows."""
-        wanted = ", ".join(map(_quoted, values)) or "NULL"
-        query = f'SELECT * FROM rows WHERE "{key}" IN ({wanted})'  # noqa: S608 - the values are quoted above
-        return _bounded(QueryBuilder().register("rows", self._table(path)).execute(query), limit)
+    def changed(self, path: str, first: int, last: int, column: str, limit: int) -> pa.Array | None:
+        """The distinct values of `column` that the versions `first` to `last` changed; None when more than `limit`."""
+        feed = self._table(path).load_cdf(starting_version=first, ending_version=last, columns=[_named(column)])
+        found = pa.array([], pa.string())
+        for batch in pa.RecordBatchReader.from_stream(feed):
+            found = distinct([pa.chunked_array([found]), plain(pa.Table.from_batches([batch]))[column]])
+            if len(found) > limit:
+                return None
+        return found
+
+    def lookup(
+        self, path: str, key: str, values: pa.Array, limit: int, columns: tuple[str, ...] = ()
+    ) -> pa.Table | None:
+        """The rows whose `key` is one of `values`, with `columns` (all without); None when more than `limit` rows."""
+        wanted = ", ".join(map(_named, columns)) or "*"
+        query = QueryBuilder({"datafusion.execution.batch_size": str(ROWS_AT_ONCE)})
+        query.register("rows", self._table(path))
+        if len(values) <= FEW_VALUES:
+            some = ", ".join(map(_quoted, values.to_pylist())) or "NULL"
+            return _bounded(query.execute(f"SELECT {wanted} FROM rows WHERE {_named(key)} IN ({some})"), limit)  # noqa: S608 - the values are quoted above
+        every = query.execute(f"SELECT {wanted} FROM rows")  # noqa: S608 - names of our own
+        return _bounded(every, limit, lambda rows: rows.filter(pc.is_in(rows[key], value_set=values)))
 
     def new_rows(self, path: str, first: int, last: int, columns: tuple[str, ...], limit: int) -> Iterator[pa.Table]:
         """The rows that the versions `first` to `last` wrote, new images only, in pieces of about `limit` rows."""
@@ -130,15 +149,13 @@ class SmallTables:
 
         Gives the number of rows changed; without any, no version is made.
         """
-        new = rows.to_pylist()
-        found = self.lookup(path, key, [row[key] for row in new], len(new))
+        found = self.lookup(path, key, distinct([rows[key]]), rows.num_rows)
         if found is None:
             raise LakehouseError(f"the table at {path} has several rows of one {key}; each key has one")
-        known = {row[key]: row for row in found.to_pylist()}
-        chosen = [place for place, row in enumerate(new) if _changes(row, known.get(row[key]), gone, rule)]
-        if chosen:
+        chosen = rows.filter(_changes(rows, found, key, gone, rule))
+        if chosen.num_rows:
             merger = self._table(path).merge(
-                rows.take(chosen),
+                chosen,
                 f"t.{key} = s.{key}",
                 source_alias="s",
                 target_alias="t",
@@ -146,7 +163,7 @@ class SmallTables:
             )
             merger = merger.when_matched_delete(f"s.{gone}").when_matched_update_all(except_cols=[gone])
             merger.when_not_matched_insert_all(f"NOT s.{gone}", except_cols=[gone]).execute()
-        return len(chosen)
+        return int(chosen.num_rows)
 
     def oldest_change(self, path: str) -> int:
         """The first version whose changes can still be read."""
@@ -170,24 +187,32 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def _named(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
 def _new_images(feed: pa.Table) -> pa.Table:
     feed = plain(feed)
     return feed.filter(pc.is_in(feed["_change_type"], pa.array(["insert", "update_postimage"])))
 
 
-def _changes(new: dict[str, object], old: dict[str, object] | None, gone: str, rule: UpdateRule) -> bool:
-    if new[gone]:
-        return old is not None
-    return old is None or rule.holds(new, old)
+def _changes(new: pa.Table, old: pa.Table, key: str, gone: str, rule: UpdateRule) -> pa.Array:
+    """For each of the `new` rows whether it changes the table, which has the `old` rows of their keys."""
+    place = pc.index_in(new[key], value_set=old[key].combine_chunks()).combine_chunks()
+    is_gone, is_known = new[gone].combine_chunks(), pc.is_valid(place)
+    known, there = new.filter(is_known), old.take(pc.drop_null(place))
+    replaces = rule.holds(known, there).combine_chunks()
+    changed = pc.or_(known[gone].combine_chunks(), replaces)
+    return pc.replace_with_mask(pc.invert(is_gone), is_known, changed)
 
 
-def _bounded(stream: Any, limit: int) -> pa.Table | None:
-    """The rows of an Arrow stream; None as soon as they are more than `limit`."""
+def _bounded(stream: Any, limit: int, choose: Callable[[pa.Table], pa.Table] = lambda rows: rows) -> pa.Table | None:
+    """The rows of an Arrow stream, of each piece those that `choose` gives; None as soon as they are over `limit`."""
     reader = pa.RecordBatchReader.from_stream(stream)
-    batches, rows = [], 0
+    found, rows = [plain(reader.schema.empty_table())], 0
     for batch in reader:
-        batches.append(batch)
-        rows += batch.num_rows
+        found.append(choose(plain(pa.Table.from_batches([batch]))))
+        rows += found[-1].num_rows
         if rows > limit:
             return None
-    return plain(pa.Table.from_batches(batches, reader.schema))
+    return pa.concat_tables(found)

@@ -3,9 +3,11 @@
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
@@ -14,7 +16,7 @@ from pyspark.sql.types import StructType
 from contracts.model import Table
 from contracts.origin import Origin
 from spark.runtime.arrow import plain
-from spark.runtime.batches import FEW_ROWS, Held
+from spark.runtime.batches import FEW_ROWS, Held, distinct, held
 from spark.runtime.errors import StateRefused
 from spark.runtime.merging import UpdateRule
 from spark.runtime.past import LEFT_TO_UPKEEP
@@ -41,7 +43,7 @@ class Tables:
     """
 
     def __init__(self, spark: SparkSession, root: str, few_rows: int = FEW_ROWS) -> None:
-        self._spark = spark
+        self.spark = spark
         self._root = root.rstrip("/")
         self._few_rows = few_rows
         self._small = SmallTables() if few_rows and "://" not in root else None
@@ -69,7 +71,7 @@ class Tables:
         """Whether `table` has been made."""
         if self._small:
             return self._small.exists(self.path(table))
-        return DeltaTable.isDeltaTable(self._spark, self.path(table))
+        return DeltaTable.isDeltaTable(self.spark, self.path(table))
 
     def create(self, table: Table, schema: StructType, checkpoint_id: str) -> None:
         """Make `table`, empty, with its change data feed, belonging to the checkpoints `checkpoint_id`."""
@@ -81,7 +83,7 @@ class Tables:
         if self._small:
             self._small.create(self.path(table), schema, properties | LEFT_TO_UPKEEP)
             return
-        builder = DeltaTable.createIfNotExists(self._spark).location(self.path(table)).addColumns(schema)
+        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).addColumns(schema)
         for name, value in properties.items():
             builder = builder.property(name, value)
         builder.execute()
@@ -107,7 +109,7 @@ class Tables:
             if self._small:
                 self._small.add_columns(self.path(table), new)
             else:
-                self._spark.createDataFrame([], new).write.format("delta").mode("append").option(
+                self.spark.createDataFrame([], new).write.format("delta").mode("append").option(
                     "mergeSchema", "true"
                 ).save(self.path(table))
             return new.names
@@ -145,12 +147,12 @@ class Tables:
         """All rows of `table`: of the version noted, or of a later one when the plan runs later."""
         if origin:
             origin.rows[table.full_name] = self.version(table)
-        return self._spark.read.format("delta").load(self.path(table))
+        return self.spark.read.format("delta").load(self.path(table))
 
     def empty_row(self, table: Table) -> DataFrame:
         """One row in which every column of `table` is null: to try a plan out on."""
         columns = (sf.lit(None).cast(each.dataType).alias(each.name) for each in self._schema(table))
-        return self._spark.range(1).select(*columns)
+        return self.spark.range(1).select(*columns)
 
     def changes(self, table: Table, first: int, last: int, origin: Origin | None = None) -> tuple[DataFrame, int]:
         """The changes of the versions from `first`, as the change data feed gives them, new images only.
@@ -170,11 +172,11 @@ class Tables:
                 return self._whole(table, last), last
             few = self._small.changes(self.path(table), first, end, self._few_rows)
             if few is not None:
-                return self._spark.createDataFrame(few), end
+                return self.spark.createDataFrame(few), end
             if end == first:
                 break
             end = first + (end - first) // 2
-        reader = self._spark.read.format("delta").option("readChangeFeed", "true")
+        reader = self.spark.read.format("delta").option("readChangeFeed", "true")
         feed = reader.option("startingVersion", first).option("endingVersion", end).load(self.path(table))
         return feed.where(sf.col("_change_type") != "update_preimage").drop("_commit_timestamp"), end
 
@@ -182,6 +184,21 @@ class Tables:
         """All rows of `table` as if `version` had inserted them: for a reader that is new, and the past is gone."""
         rows = self.read(table)
         return rows.withColumns({"_change_type": sf.lit("insert"), "_commit_version": sf.lit(version).cast("bigint")})
+
+    def changed(self, table: Table, key: str, first: int, last: int, origin: Origin | None = None) -> tuple[Held, int]:
+        """The values of `key` that the versions from `first` changed, and the version they end with, as `changes`."""
+        end = last
+        while self._small and first >= self._small.oldest_change(self.path(table)):
+            few = self._small.changed(self.path(table), first, end, key, self._few_rows)
+            if few is not None:
+                if origin:
+                    origin.changes[table.full_name] = first, end
+                return Held(self.spark, pa.table({key: few})), end
+            if end == first:
+                break
+            end = first + (end - first) // 2
+        feed, end = self.changes(table, first, end, origin)
+        return Held(self.spark, None, feed.select(key)), end
 
     def lookup(self, table: Table, key: str, batch: Held, origin: Origin | None = None) -> DataFrame:
         """The rows of `table` whose `key` is in `batch`."""
@@ -191,8 +208,25 @@ class Tables:
             if found is not None:
                 if origin:
                     origin.rows[table.full_name] = self._small.read_version(self.path(table))
-                return self._spark.createDataFrame(found)
+                return self.spark.createDataFrame(found)
         return self.read(table, origin).join(batch.rows.select(key).distinct(), key, "left_semi")
+
+    @contextmanager
+    def without_known(self, table: Table, key: str, batch: Held, origin: Origin | None = None) -> Iterator[Held]:
+        """The rows of `batch` whose `key` is not in `table`, where each key is once."""
+        if self._small and batch.few is not None:
+            keys = batch.few[key]
+            known = self._small.lookup(self.path(table), key, distinct([keys]), batch.few.num_rows, (key,))
+            if known is not None:
+                if origin:
+                    origin.rows[table.full_name] = self._small.read_version(self.path(table))
+                is_known = pc.is_in(keys, value_set=distinct([known[key]]))
+                yield Held(self.spark, batch.few.filter(pc.invert(is_known)))
+                return
+        known_rows = self.lookup(table, key, batch, origin).select(key)
+        fresh = batch.rows.join(known_rows, key, "left_anti").select(*batch.rows.columns)
+        with held(fresh, self._few_rows) as found:
+            yield found
 
     def new_rows(
         self, table: Table, first: int, last: int, columns: tuple[str, ...], origin: Origin
@@ -211,19 +245,19 @@ class Tables:
             found = self._small.keys(self.path(table), column, values, at_least)
             origin.rows[table.full_name] = self._small.read_version(self.path(table))
             return found
-        wanted = self._spark.createDataFrame(pa.table({column: values}))
+        wanted = self.spark.createDataFrame(pa.table({column: values}))
         rows = self.read(table, origin).join(wanted, column).groupBy(column).count()
         return plain(rows.where(sf.col("count") >= at_least).toArrow())[column]
 
     def local(self, rows: pa.Table) -> Held:
         """`rows` as a batch to write."""
-        return Held(self._spark.createDataFrame(rows), rows)
+        return Held(self.spark, rows)
 
     def last_origin(self, table: Table) -> Origin | None:
         """What the newest commit of `table` that says so was made from."""
         if self._small:
             return self._small.last_origin(self.path(table))
-        history = DeltaTable.forPath(self._spark, self.path(table)).history(ORIGIN_WITHIN)
+        history = DeltaTable.forPath(self.spark, self.path(table)).history(ORIGIN_WITHIN)
         found = (Origin.of_text(row.userMetadata) for row in history.select("userMetadata").collect())
         return next((origin for origin in found if origin), None)
 
@@ -268,7 +302,7 @@ class Tables:
         self, table: Table, rows: DataFrame, key: str, gone: str, rule: UpdateRule, *, note: str | None
     ) -> None:
         # A merge takes its note from the session, and other threads commit in theirs: it gets one of its own.
-        session = self._spark.newSession()
+        session = self.spark.newSession()
         session.conf.set("spark.databricks.delta.commitInfo.userMetadata", note or "")
         target = DeltaTable.forPath(session, self.path(table))
         values: dict[str, str | Column] = {name: f"s.{name}" for name in target.toDF().columns}
@@ -280,12 +314,12 @@ class Tables:
         """Count the commit; in an object store, which has no other upkeep, compact after every so many."""
         self._commits[table.path] += 1
         if not self._small and self._commits[table.path] % COMMITS_PER_COMPACTION == 0:
-            DeltaTable.forPath(self._spark, self.path(table)).optimize().executeCompaction()
+            DeltaTable.forPath(self.spark, self.path(table)).optimize().executeCompaction()
 
     def _log(self, table: Table) -> Any:
-        session = self._spark._jsparkSession  # noqa: SLF001 - Delta's log has no Python interface
+        session = self.spark._jsparkSession  # noqa: SLF001 - Delta's log has no Python interface
         return self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session, self.path(table))
 
     @property
     def _jvm(self) -> Any:
-        return self._spark._jvm  # noqa: SLF001 - as above
+        return self.spark._jvm  # noqa: SLF001 - as above

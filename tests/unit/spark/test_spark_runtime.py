@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 import pytest
 
 from contracts.marketing import GOLD_CUSTOMER_360, MARKETING, SILVER_ORDERS
@@ -137,8 +138,8 @@ def test_a_registry_that_is_away_decides_nothing() -> None:
     ("new", "old", "newer", "differs"), [(2, 1, True, True), (1, 1, False, False), (1, 2, False, True)]
 )
 def test_update_rules(new: int, old: int, newer: bool, differs: bool) -> None:
-    assert Newer("a").holds({"a": new}, {"a": old}) is newer
-    assert Differs(("a",)).holds({"a": new}, {"a": old}) is differs
+    assert Newer("a").holds(pa.table({"a": [new]}), pa.table({"a": [old]})).to_pylist() == [newer]
+    assert Differs(("a",)).holds(pa.table({"a": [new]}), pa.table({"a": [old]})).to_pylist() == [differs]
 
 
 def test_client_properties_in_sparks_words() -> None:
