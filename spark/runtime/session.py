@@ -63,6 +63,8 @@ def _options(settings: Settings) -> dict[str, str]:
         "spark.sql.limit.initialNumPartitions": "32",
         "spark.sql.streaming.minBatchesToRetain": "20",
         "spark.sql.streaming.numRecentProgressUpdates": "5",
+        # Vectors are written in one way, that of small batches; a big merge rewrites files.
+        "spark.databricks.delta.merge.deletionVectors.persistent": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.databricks.delta.optimize.maxThreads": "1",
     }

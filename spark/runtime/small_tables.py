@@ -20,7 +20,9 @@ from spark.runtime.batches import distinct
 from spark.runtime.errors import LakehouseError
 from spark.runtime.merging import UpdateRule
 from spark.runtime.past import log_of
+from spark.runtime.row_merge import RowMerge, allow_row_merges
 
+COMMITS_PER_CHECKPOINT = 25
 TARGET_FILE_BYTES = 8_000_000
 """A merge rewrites whole files: small ones keep that cheap."""
 FEW_VALUES = 1_000
@@ -149,20 +151,16 @@ class SmallTables:
 
         Gives the number of rows changed; without any, no version is made.
         """
-        found = self.lookup(path, key, distinct([rows[key]]), rows.num_rows)
-        if found is None:
+        table = self._table(path)
+        allow_row_merges(table)
+        merge = RowMerge(table, path, key, distinct([rows[key]]))
+        if merge.old.num_rows > rows.num_rows:
             raise LakehouseError(f"the table at {path} has several rows of one {key}; each key has one")
-        chosen = rows.filter(_changes(rows, found, key, gone, rule))
+        chosen = rows.filter(_changes(rows, merge.old, key, gone, rule))
         if chosen.num_rows:
-            merger = self._table(path).merge(
-                chosen,
-                f"t.{key} = s.{key}",
-                source_alias="s",
-                target_alias="t",
-                commit_properties=CommitProperties(_noted(note)),
-            )
-            merger = merger.when_matched_delete(f"s.{gone}").when_matched_update_all(except_cols=[gone])
-            merger.when_not_matched_insert_all(f"NOT s.{gone}", except_cols=[gone]).execute()
+            merge.commit(chosen, gone, note)
+            if self.version(path) % COMMITS_PER_CHECKPOINT == 0:
+                self._table(path).create_checkpoint()
         return int(chosen.num_rows)
 
     def oldest_change(self, path: str) -> int:

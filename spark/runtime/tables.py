@@ -20,10 +20,10 @@ from spark.runtime.batches import FEW_ROWS, Held, distinct, held
 from spark.runtime.errors import StateRefused
 from spark.runtime.merging import UpdateRule
 from spark.runtime.past import LEFT_TO_UPKEEP
-from spark.runtime.small_tables import ORIGIN_WITHIN, SmallTables
+from spark.runtime.row_merge import VECTORS
+from spark.runtime.small_tables import COMMITS_PER_CHECKPOINT, ORIGIN_WITHIN, SmallTables
 
 ID_PROPERTY = "lab.checkpoint"
-COMMITS_PER_CHECKPOINT = 25
 COMMITS_PER_COMPACTION = 40
 PIECE_ROWS = 200_000
 """So many rows of a few columns take some 25 MB; for each such piece other rows are looked up once."""
@@ -81,7 +81,7 @@ class Tables:
             ID_PROPERTY: checkpoint_id,
         }
         if self._small:
-            self._small.create(self.path(table), schema, properties | LEFT_TO_UPKEEP)
+            self._small.create(self.path(table), schema, properties | LEFT_TO_UPKEEP | VECTORS)
             return
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).addColumns(schema)
         for name, value in properties.items():

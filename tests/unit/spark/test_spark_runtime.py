@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow as pa
@@ -140,6 +141,27 @@ def test_a_registry_that_is_away_decides_nothing() -> None:
 def test_update_rules(new: int, old: int, newer: bool, differs: bool) -> None:
     assert Newer("a").holds(pa.table({"a": [new]}), pa.table({"a": [old]})).to_pylist() == [newer]
     assert Differs(("a",)).holds(pa.table({"a": [new]}), pa.table({"a": [old]})).to_pylist() == [differs]
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "differs"),
+    [
+        (None, 1.0, True),
+        (1.0, None, True),
+        (float("nan"), float("nan"), False),
+        (float("nan"), 1.0, True),
+        ({"a": 1, "b": "x"}, {"a": 1, "b": "x"}, False),
+        ({"a": 1, "b": "x"}, {"a": 1, "b": None}, True),
+        ({"a": 1}, None, True),
+        ([{"a": 1}], [{"a": 1}], False),
+        ([None, 1.0], [None, 1.0], False),
+        ([{"a": 1}], [{"a": 2}], True),
+    ],
+)
+def test_rows_differ_as_sql_compares_them(new: Any, old: Any, differs: bool) -> None:
+    kind = pa.array([new, old]).type
+    (before, after) = (pa.table({"a": pa.array([value], kind)}) for value in (old, new))
+    assert Differs(("a",)).holds(after, before).to_pylist() == [differs]
 
 
 def test_client_properties_in_sparks_words() -> None:
