@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pyarrow as pa
 from deltalake import DeltaTable
 
 from contracts.heartbeat import read_heartbeat
@@ -77,9 +79,11 @@ class Driver:
         """When the last publication of gold was complete, in seconds since the epoch."""
         return (self.settings.checkpoints_dir / "progress" / f"{PUBLISH_STEP}.json").stat().st_mtime
 
-    def table(self, table: Table) -> DeltaTable:
-        """A table as it is now."""
-        return DeltaTable(f"{self.settings.delta_root}/{table.path}")
+    def rows(self, table: Table, column: str) -> list[Any]:
+        """A column of a table as it is now."""
+        found = DeltaTable(f"{self.settings.delta_root}/{table.path}").scan(columns=[column])
+        values: list[Any] = pa.RecordBatchReader.from_stream(found).read_all()[column].to_pylist()
+        return values
 
     @property
     def _checkpoint(self) -> Path:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+from deltalake import DeltaTable
 
 from scripts.lakehouse.store import Store
 
@@ -34,7 +35,7 @@ def sizes(store: Store) -> list[Size]:
         found.append(
             Size(
                 table=table.full_name,
-                rows=sum(number or 0 for number in adds["num_records"]),
+                rows=sum(number or 0 for number in adds["num_records"]) - _removed(opened),
                 files=len(adds["size_bytes"]),
                 bytes=sum(adds["size_bytes"]),
                 oldest_version=store.oldest(table),
@@ -45,6 +46,12 @@ def sizes(store: Store) -> list[Size]:
             )
         )
     return found
+
+
+def _removed(table: DeltaTable) -> int:
+    """The rows that still lie in the files but are marked as removed."""
+    found = pa.table(table.deletion_vectors().read_all())["selection_vector"]
+    return sum(len(each.values) - each.values.true_count for each in found)
 
 
 def _size(file: Path) -> int:

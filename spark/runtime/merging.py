@@ -41,11 +41,12 @@ class Differs:
 
     def sql(self) -> str:
         """See UpdateRule."""
-        return f"NOT ({' AND '.join(f't.{name} <=> s.{name}' for name in self.columns)})"
+        return f"NOT ({' AND '.join(['true', *(f't.{name} <=> s.{name}' for name in self.columns)])})"
 
     def holds(self, new: pa.Table, old: pa.Table) -> pa.ChunkedArray:
         """See UpdateRule."""
-        return reduce(pc.or_, (_differ(new[name], old[name]) for name in self.columns))
+        none = pa.chunked_array([pa.repeat(pa.scalar(False), new.num_rows)])
+        return reduce(pc.or_, (_differ(new[name], old[name]) for name in self.columns), none)
 
 
 def _differ(new: pa.ChunkedArray, old: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 from deltalake import DeltaTable
 
 from contracts.heartbeat import read_heartbeat
@@ -99,7 +100,7 @@ def running(process: PipelineProcess) -> Iterator[PipelineProcess]:
 
 
 def rows(settings: Settings, table: Table, **having: object) -> list[dict[str, object]]:
-    found = DeltaTable(f"{settings.delta_root}/{table.path}").to_pyarrow_table().to_pylist()
+    found = pa.table(DeltaTable(f"{settings.delta_root}/{table.path}").scan().read_all()).to_pylist()
     return [row for row in found if all(row[name] == value for name, value in having.items())]
 
 

@@ -162,6 +162,7 @@ def test_rows_differ_as_sql_compares_them(new: Any, old: Any, differs: bool) -> 
     kind = pa.array([new, old]).type
     (before, after) = (pa.table({"a": pa.array([value], kind)}) for value in (old, new))
     assert Differs(("a",)).holds(after, before).to_pylist() == [differs]
+    assert Differs(()).holds(after, before).to_pylist() == [False]
 
 
 def test_client_properties_in_sparks_words() -> None:
