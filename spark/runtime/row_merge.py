@@ -65,7 +65,7 @@ class RowMerge:
         self._schema = pa.schema(table.schema().to_arrow())
         self._key = key
         with ThreadPoolExecutor(READ_AT_ONCE) as pool:
-            found = pool.map(lambda file: self._find(file, values), data_files(table))
+            found = pool.map(lambda file: self._find(file, values), data_files(table, self._root))
             self._found = [each for each in found if each is not None]
         empty = plain(self._schema.empty_table())
         self.old = pa.concat_tables([empty, *(each.rows for each in self._found)])
@@ -179,15 +179,15 @@ def allow_row_merges(table: DeltaTable) -> None:
         table.alter.set_table_properties(VECTORS)
 
 
-def data_files(table: DeltaTable) -> list[DataFile]:
-    """The files of the table's version."""
+def data_files(table: DeltaTable, root: Path) -> list[DataFile]:
+    """The files of the table's version; `root` is its folder."""
     adds = pa.table(table.get_add_actions()).to_pydict()
-    gone = _gone(table)
+    gone, found = _gone(table), []
     columns = (adds[name] for name in ("path", "size_bytes", "modification_time", "num_records"))
-    return [
-        DataFile(path, size, modified_ms, rows, _padded(gone.get(unquote(path)), rows))
-        for path, size, modified_ms, rows in zip(*columns, strict=True)
-    ]
+    for path, size, modified_ms, counted in zip(*columns, strict=True):
+        rows = pq.read_metadata(root / unquote(path)).num_rows if counted is None else counted
+        found.append(DataFile(path, size, modified_ms, rows, _padded(gone.get(unquote(path)), rows)))
+    return found
 
 
 def _padded(gone: pa.BooleanArray | None, rows: int) -> pa.BooleanArray | None:

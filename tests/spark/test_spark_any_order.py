@@ -160,7 +160,7 @@ class World:
             empty = self._spark.createDataFrame([], self._bronze[BRONZE[kind]]).toArrow().schema
             arrow = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows], empty)
             if rows:
-                self.tables.append(BRONZE[kind], Held(self._spark.createDataFrame(arrow), arrow))
+                self.tables.append(BRONZE[kind], Held(self._spark, arrow))
 
     def forget(self, step: TableStep) -> None:
         """Run a step whose progress was lost: everything comes again."""
@@ -173,7 +173,7 @@ class World:
 
     def rows(self, table: Table, *without: str) -> list[Row]:
         """The rows of a table, without some columns, in one order."""
-        stored = DeltaTable(self.tables.path(table)).to_pyarrow_table().drop_columns(list(without)).to_pylist()
+        stored = pa.table(DeltaTable(self.tables.path(table)).scan().read_all()).drop_columns(list(without)).to_pylist()
         return sorted(stored, key=lambda row: str(row[self.tables_key(table)]))
 
     @staticmethod

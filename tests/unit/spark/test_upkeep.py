@@ -22,6 +22,7 @@ from spark.runtime.merging import Differs
 from spark.runtime.past import LEFT_TO_UPKEEP, log_of
 from spark.runtime.progress import FOLDER, Progress, needs_of
 from spark.runtime.report import Report
+from spark.runtime.row_merge import VECTORS
 from spark.runtime.small_tables import SmallTables
 from spark.runtime.turns import Quiet
 from spark.runtime.upkeep import COMMITS_PER_TURN, Upkeep
@@ -42,7 +43,7 @@ class World:
         self.turn = threading.Lock()
         self.commits = 0
         feed = {"delta.enableChangeDataFeed": "true", "delta.checkpointInterval": "25"}
-        self.small.create(self.path, COLUMNS, feed | LEFT_TO_UPKEEP | (properties or {}))
+        self.small.create(self.path, COLUMNS, feed | LEFT_TO_UPKEEP | VECTORS | (properties or {}))
 
     def merge(self, key: str, total: int) -> None:
         rows = pa.table({"customer_id": [key], "total": [total], "_gone": [False]})
@@ -65,7 +66,8 @@ class World:
         )  # fmt: skip
 
     def rows(self) -> dict[str, int]:
-        return {row["customer_id"]: row["total"] for row in DeltaTable(self.path).to_pyarrow_table().to_pylist()}
+        found = pa.table(DeltaTable(self.path).scan().read_all())
+        return {row["customer_id"]: row["total"] for row in found.to_pylist()}
 
     def size(self) -> tuple[int, int, int]:
         """Data and change files, log files, bytes of the log."""
@@ -108,7 +110,7 @@ def test_the_versions_that_are_kept_can_be_read(world: World) -> None:
     newest = log_of(world.path).newest
     assert tended.version == newest
     for version in range(newest - SHORT.versions + 1, newest + 1):
-        assert DeltaTable(world.path, version=version).to_pyarrow_table().num_rows == 3
+        assert pa.table(DeltaTable(world.path, version=version).scan().read_all()).num_rows == 3
     changes = world.small.changes(world.path, tended.oldest_change, newest, 10_000)
     assert changes is not None
     assert changes.num_rows == 200 - tended.oldest_change + 1
@@ -155,7 +157,7 @@ def test_a_writer_with_an_old_view_goes_on(world: World) -> None:
         world.append("c")
     world.caretaker().tend(world.table)
     old.append(world.path, pa.table({"customer_id": ["late"], "total": [1]}))
-    assert DeltaTable(world.path).to_pyarrow_table().num_rows == 121
+    assert pa.table(DeltaTable(world.path).scan().read_all()).num_rows == 121
 
 
 def test_readers_are_those_that_took_a_turn(tmp_path: Path) -> None:
@@ -208,7 +210,7 @@ def test_inserts_go_on_while_rows_are_sorted(tmp_path: Path, monkeypatch: pytest
         world.append("new")
     thread.join()
     assert sorted_at[0] > before, "rows were inserted meanwhile"
-    assert DeltaTable(world.path).to_pyarrow_table().num_rows == 40 * 2_000 + world.commits - before
+    assert pa.table(DeltaTable(world.path).scan().read_all()).num_rows == 40 * 2_000 + world.commits - before
 
 
 def settings(home: Path) -> Settings:
