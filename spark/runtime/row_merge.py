@@ -82,12 +82,13 @@ class RowMerge:
         return Found(file, (self._read(file) if whole is None else whole).filter(hit), hit)
 
     def _read(self, file: DataFile, columns: list[str] | None = None) -> pa.Table:
-        """The rows of a file; columns that the table got later are null."""
+        """The rows of a file; columns that the table got later are null. Spark's own columns stay out."""
         path = self._root / unquote(file.path)
         rows = plain(pq.read_table(path, columns=columns, use_threads=False, partitioning=None))
         if columns:
             return rows
-        return pa.concat_tables([plain(self._schema.empty_table()), rows], promote_options="default")
+        names = [name for name in self._schema.names if name in rows.column_names]
+        return pa.concat_tables([plain(self._schema.empty_table()), rows.select(names)], promote_options="default")
 
     def commit(self, new: pa.Table, gone: str, note: str | None) -> None:
         """Put the `new` rows in the place of the old ones of their keys; where `gone` is true, only remove."""

@@ -98,6 +98,29 @@ def test_both_writers_merge_to_the_same_table(
     assert ends[0] == ends[1]
 
 
+def test_writers_take_turns_on_one_table(spark: SparkSession, tmp_path: Path) -> None:
+    """Small merges mark rows as gone; a big one reads that, and leaves a table that small ones go on with."""
+    made(spark, tmp_path, IN_SMALL_STEPS)
+    folder, wanted = str(tmp_path / f"delta-{IN_SMALL_STEPS}"), dict[str, str]()
+    steps = [
+        [(f"c{number}", "first", 1, False) for number in range(20)],
+        [("c1", "second", 2, False), ("c2", "", 2, True)],
+        [("c3", "third", 3, False), ("c4", "", 3, True)],
+        [("c1", "fourth", 4, False), ("c5", "", 4, True), ("c2", "back", 4, False)],
+    ]
+    for batch, few_rows in zip(steps, (IN_SMALL_STEPS, IN_SMALL_STEPS, IN_SPARK, IN_SMALL_STEPS), strict=True):
+        tables = Tables(spark, folder, few_rows)
+        with held(small(spark, MERGED, *batch), few_rows) as rows:
+            tables.merge(SILVER_CUSTOMERS, rows, "customer_id", "_gone", Newer("_offset"))
+        for key, name, _, gone in batch:
+            wanted.pop(key, None)
+            wanted |= {} if gone else {key: name}
+        assert {key: name for key, name, _ in rows_of(tables, SILVER_CUSTOMERS)} == wanted
+    log = "".join(file.read_text("utf-8") for file in Path(folder).rglob("_delta_log/*.json"))
+    assert '"storageType":"u"' not in log
+    assert "deletionVector" in log
+
+
 def test_a_backlog_of_profiles_reaches_silver(spark: SparkSession, tmp_path: Path) -> None:
     """More rows than go the short way."""
     step = next(step for step in SILVER_STEPS if step.writes == SILVER_CUSTOMERS)
