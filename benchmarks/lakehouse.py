@@ -8,6 +8,7 @@ starts. The clock of a backlog runs from the first batch that the bronze query p
 import argparse
 import json
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -189,6 +190,7 @@ def read_arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure and print one line per figure."""
     args, keys = read_arguments(), list[str]()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended on the way out
     rng, parts = random.Random(args.seed), set(args.parts.split(","))
     if parts & {"bronze", "whole", "latency"}:
         with loaded_broker(keys_of(events(args.orders, args.customers, rng), keys)) as lab:
