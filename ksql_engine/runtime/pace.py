@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 BATCHES_IN_HAND: Final = 10
-CHANGES_IN_HAND: Final = 30_000
+CHANGES_IN_HAND: Final = 15_000
 _REST: Final = 2.0
 
 
