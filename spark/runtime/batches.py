@@ -12,8 +12,8 @@ from pyspark.storagelevel import StorageLevel
 
 from spark.runtime.arrow import plain
 
-FEW_ROWS = 200_000
-"""Some 70 MB. A batch of this size is faster in one piece than as a plan over partitions."""
+FEW_ROWS = 50_000
+"""Some 20 MB. A batch of this size is faster in one piece than as a plan over partitions."""
 
 
 @dataclass(frozen=True)

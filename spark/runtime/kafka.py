@@ -12,8 +12,8 @@ from contracts.settings import Settings
 from spark.runtime.errors import DependencyDown
 
 ANSWER_WITHIN_S = 5.0
-MAX_RECORDS_PER_BATCH = 200_000
-"""A batch comes into this process as Arrow, some 70 MB of it."""
+MAX_RECORDS_PER_BATCH = 50_000
+"""A batch comes into this process as Arrow, some 20 MB of it."""
 _RENAMED = {"security.protocol": "kafka.security.protocol", "sasl.mechanisms": "kafka.sasl.mechanism"}
 
 
