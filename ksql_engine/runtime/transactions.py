@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -34,6 +36,7 @@ class TransactionalSink(Sink):
         self._began: float | None = None
         self._settings = settings
         self._log: Sink | None = None
+        self._is_stuck = False
 
     def open(self) -> None:
         """Abort or finish what earlier owners of the id left, and fence them. Raises SinkFailedError."""
@@ -69,18 +72,23 @@ class TransactionalSink(Sink):
         if self._began is None:
             self._begin()
         places = [TopicPartition(topic, part, offset) for (topic, part), offset in offsets.items()]
-        self._call(self._producer.send_offsets_to_transaction, places, self._membership)
+        self._send_offsets(places)
         self._call(self._producer.commit_transaction)
         self._began = None
 
     def close(self, seconds: float = 0.0) -> None:
-        """Abort what is not committed, and give up the connection."""
+        """Abort what is not committed, and give up the connection.
+
+        A producer that is stuck in a call is left to itself: the next owner of the id aborts its transaction.
+        """
+        if self._log is not None:
+            self._log.close()
+        if self._is_stuck:
+            return
         if self._began is not None:
             self._began = None
             with suppress(KafkaException):
                 self._producer.abort_transaction(_CALL_SECONDS)
-        if self._log is not None:
-            self._log.close()
         super().close(seconds)
 
     def _begin(self) -> None:
@@ -89,6 +97,29 @@ class TransactionalSink(Sink):
             self._producer.begin_transaction()
         except KafkaException as error:
             self._fail(error)
+
+    def _send_offsets(self, places: list[TopicPartition]) -> None:
+        """Send the group's offsets; after a restart of the broker librdkafka may never return from it (its issue 5456).
+
+        So it is called in a thread of its own, which is given up after a while together with the producer.
+        """
+        done: Future[None] = Future()
+
+        def send() -> None:
+            try:
+                self._call(self._producer.send_offsets_to_transaction, places, self._membership)
+            except Exception as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        threading.Thread(target=send, name=f"offsets-{self._id}", daemon=True).start()
+        deadline = time.monotonic() + _PATIENCE_SECONDS + 2 * _CALL_SECONDS
+        while not wait([done], _CALL_SECONDS).done:
+            if self._stopped() or time.monotonic() > deadline:
+                self._is_stuck = True
+                raise SinkFailedError("The broker does not answer: offsets of a transaction are on their way")
+        done.result()
 
     def _call(self, call: Callable[..., object], *arguments: Any) -> None:
         """Call again while there is no answer: an unanswered call goes on where it was.
