@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from benchmarks.processes import end
 from contracts.settings import PROJECT_DIR, Settings
 from scripts.stack.deadline import wait_until
 from scripts.stack.probes import http_ready
@@ -80,9 +81,4 @@ def running_engine(
             raise TimeoutError(f"the engine is not ready within {READY_WITHIN_S:g} s: {folder / 'engine.log'}")
         yield Engine(own, service, psutil.Process(process.pid))
     finally:
-        process.terminate()
-        try:
-            process.wait(END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, END_WITHIN_S)

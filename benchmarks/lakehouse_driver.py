@@ -16,6 +16,7 @@ import psutil
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from benchmarks.processes import end
 from contracts.heartbeat import read_heartbeat
 from contracts.model import Table
 from contracts.settings import PROJECT_DIR, Settings
@@ -132,12 +133,7 @@ def running_driver(settings: Settings, name: str, *jobs: str) -> Iterator[Driver
     finally:
         done.set()
         sampler.join(END_WITHIN_S)
-        process.terminate()
-        try:
-            process.wait(END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, END_WITHIN_S)
 
 
 def _sample(driver: Driver, done: threading.Event) -> None:

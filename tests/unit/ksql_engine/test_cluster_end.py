@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from engine_world import engine
 
-from ksql_engine.conformance.rest_server import MemoryServer
 from ksql_engine.driver.registry import MemoryRegistry
 from ksql_engine.runtime.catalog import Catalog
 from ksql_engine.runtime.memory_broker import MemoryBroker
 from ksql_engine.server.cluster import terminate
 from tests.unit.ksql_engine.engine_world import execute
-from tests.unit.ksql_engine.test_rest_api import STREAM, TABLE, Api
+from tests.unit.ksql_engine.rest_world import STREAM, TABLE, Api
 from tests.waiting import eventually
 
 AVRO_COPY = "CREATE STREAM kept WITH (VALUE_FORMAT='AVRO') AS SELECT * FROM s;"
-
-
-@pytest.fixture(scope="module")
-def server() -> MemoryServer:
-    return MemoryServer()
-
-
-@pytest.fixture
-def api(server: MemoryServer) -> Iterator[Api]:
-    with server.engine({}) as (engine, broker):
-        yield Api(server, engine, broker)
 
 
 def topics(api: Api) -> set[str]:

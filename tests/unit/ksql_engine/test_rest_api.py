@@ -2,73 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 import re
 import socket
-import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ksql_engine.conformance.rest_server import MemoryServer, read_items, wait_until_settled
 from ksql_engine.operators.endpoints import Message
-from ksql_engine.runtime.engine import Engine
-from ksql_engine.runtime.memory_broker import MemoryBroker
+from tests.unit.ksql_engine.rest_world import STREAM, TABLE, Api, live_threads
 from tests.waiting import eventually
-
-STREAM = "CREATE STREAM s (id STRING KEY, n INT) WITH (KAFKA_TOPIC='s', VALUE_FORMAT='JSON', PARTITIONS=1);"
-TABLE = "CREATE TABLE t AS SELECT id, COUNT(*) AS c FROM s GROUP BY id;"
-
-
-class Api:
-    """A served engine with its broker."""
-
-    def __init__(self, server: MemoryServer, engine: Engine, broker: MemoryBroker) -> None:
-        self.server, self.engine, self.broker = server, engine, broker
-
-    def ksql(self, text: str, **more: Any) -> list[Any]:
-        answer = self.server.post("/ksql", {"ksql": text, **more})
-        body = json.loads(answer.read())
-        assert answer.status == 200, body
-        return list(body)
-
-    def refused(self, path: str, body: Any) -> tuple[int, dict[str, Any]]:
-        answer = self.server.post(path, body)
-        return answer.status, json.loads(answer.read())
-
-    def raw(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        data = answer.read()
-        connection.close()
-        return answer.status, data
-
-    def get(self, path: str) -> tuple[int, Any]:
-        status, data = self.raw("GET", path)
-        return status, json.loads(data)
-
-    def add(self, key: str, value: str, topic: str = "s") -> None:
-        self.broker.memory.append(Message(topic, key.encode(), value.encode(), 1000))
-
-
-@pytest.fixture(scope="module")
-def server() -> MemoryServer:
-    return MemoryServer()
-
-
-@pytest.fixture
-def api(server: MemoryServer) -> Iterator[Api]:
-    with server.engine({}) as (engine, broker):
-        yield Api(server, engine, broker)
-
-
-def live_threads() -> list[str]:
-    return [one.name for one in threading.enumerate() if one.name.startswith(("transient_", "print_"))]
 
 
 def test_a_table_is_pulled(api: Api) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ksql_engine.conformance.rest_server import MemoryServer
 from ksql_engine.server.session_properties import PropertyError, UnknownPropertyError, check_override, resolve
-from tests.unit.ksql_engine.test_rest_api import STREAM, Api
+from tests.unit.ksql_engine.rest_world import STREAM, Api
 
 
 @pytest.fixture(scope="module")

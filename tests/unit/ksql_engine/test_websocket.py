@@ -16,7 +16,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import CloseConnection, Message, RejectConnection, Request, TextMessage
 
 from ksql_engine.conformance.rest_server import MemoryServer
-from tests.unit.ksql_engine.test_rest_api import STREAM, TABLE, Api, live_threads
+from tests.unit.ksql_engine.rest_world import STREAM, TABLE, Api, live_threads
 from tests.waiting import eventually
 
 
@@ -63,17 +63,6 @@ class Client:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._socket.close()
-
-
-@pytest.fixture(scope="module")
-def server() -> MemoryServer:
-    return MemoryServer()
-
-
-@pytest.fixture
-def api(server: MemoryServer) -> Iterator[Api]:
-    with server.engine({}) as (engine, broker):
-        yield Api(server, engine, broker)
 
 
 def asked(api: Api, text: str, more: str = "") -> tuple[list[Any], tuple[int, str | None] | None]:
